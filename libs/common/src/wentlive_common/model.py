@@ -1,0 +1,93 @@
+"""The domain's words as types: what every service means by creator, broadcast, recording and part."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
+
+from wentlive_common.ids import Ulid
+
+
+class Model(BaseModel):
+    """A frozen value. Unknown fields are ignored, so that a newer sender does not break an older reader."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def to_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+def to_rfc3339(moment: datetime) -> str:
+    """UTC with milliseconds and a `Z`: one fixed width, so that strings sort as the moments do."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_milliseconds(moment: datetime) -> datetime:
+    """Drops microseconds: what every store and the wire can keep."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+UtcDatetime = Annotated[
+    AwareDatetime,
+    AfterValidator(to_utc),
+    AfterValidator(to_milliseconds),
+    PlainSerializer(to_rfc3339, return_type=str, when_used="json"),
+]
+"""An aware moment in UTC to the millisecond, RFC 3339 on the wire."""
+
+CreatorId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,24}$")]
+"""TikTok's `user.id`: the identity that survives a change of handle."""
+
+RoomId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,23}$")]
+"""TikTok's id of one live."""
+
+Handle = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]{1,24}$")]
+"""TikTok's `unique_id` in lower case. It can change: use it to show and to ask, not to identify."""
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Bytes = Annotated[int, Field(ge=0)]
+AttemptNumber = Annotated[int, Field(ge=1, le=9999)]
+PartNumber = Annotated[int, Field(ge=1, le=99999)]
+BlobName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]{1,512}$")]
+
+RestrictionReason = Literal["age", "private", "subscribers", "paid", "country", "not_found"]
+
+
+class BroadcastKey(Model):
+    """One live: exactly one recording belongs to it."""
+
+    creator_id: CreatorId
+    room_id: RoomId
+
+    def __str__(self) -> str:
+        return f"{self.creator_id}/{self.room_id}"
+
+
+class PartKey(Model):
+    """One uninterrupted MP4 of a recording."""
+
+    recording_id: Ulid
+    attempt: AttemptNumber
+    part: PartNumber
+
+    def __str__(self) -> str:
+        return f"{self.recording_id}/{part_name(self.attempt, self.part)}"
+
+
+def part_name(attempt: int, part: int) -> str:
+    """The stem of a part's blobs: `a1-p1`, to which `.mp4`, `.index` and `.jpg` are added."""
+    return f"a{attempt}-p{part}"
+
+
+def blob_prefix(creator_id: str, recording_id: str, started_at: datetime) -> str:
+    """The folder of a recording's blobs, without a slash at the end."""
+    return f"{creator_id}/{started_at.astimezone(UTC):%Y/%m/%d}/{recording_id}"

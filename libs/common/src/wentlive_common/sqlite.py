@@ -1,0 +1,99 @@
+"""SQLite for a service's store: one file, WAL, one writer, and the outbox table that shares its transactions."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiosqlite
+
+from wentlive_common.errors import Permanent
+from wentlive_common.events import AnyEvent, parse_event
+
+OUTBOX_TABLE = (
+    "CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL)"
+)
+
+
+class SchemaTooNew(Permanent):
+    """The database was written by a newer Wentlive: upgrade this one, or use another data folder."""
+
+
+class SqliteDatabase:
+    """One connection for a process. Writers take turns; each write is one transaction with its events."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self.connection = connection
+        self._writing = asyncio.Lock()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[aiosqlite.Connection]:
+        """A transaction: all of it is kept when the body ends, none of it when the body raises or the process dies."""
+        async with self._writing:
+            await self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                await asyncio.shield(self.connection.rollback())
+                raise
+            await asyncio.shield(self.connection.commit())
+
+    async def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[aiosqlite.Row]:
+        async with self.connection.execute(sql, parameters) as cursor:
+            return list(await cursor.fetchall())
+
+    async def row(self, sql: str, parameters: Sequence[object] = ()) -> aiosqlite.Row | None:
+        async with self.connection.execute(sql, parameters) as cursor:
+            return await cursor.fetchone()
+
+    async def enqueue(self, events: Sequence[AnyEvent]) -> None:
+        """Adds events to the outbox; call it inside `write`."""
+        await self.connection.executemany(
+            "INSERT OR IGNORE INTO outbox (id, body) VALUES (?, ?)",
+            [(event.id, event.to_json().decode()) for event in events],
+        )
+
+    async def pending(self, limit: int) -> Sequence[AnyEvent]:
+        rows = await self.rows("SELECT body FROM outbox ORDER BY seq LIMIT ?", (limit,))
+        return [parse_event(str(row["body"]).encode()) for row in rows]
+
+    async def clear(self, ids: Sequence[str]) -> None:
+        async with self.write() as connection:
+            await connection.execute(
+                "DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(ids),)
+            )
+
+    async def ready(self) -> bool:
+        return await self.row("SELECT 1") is not None
+
+
+@asynccontextmanager
+async def open_sqlite(path: Path, migrations: Sequence[Sequence[str]]) -> AsyncGenerator[SqliteDatabase]:
+    """Opens the file, creating it when it is not there, and brings its schema up to date.
+
+    `migrations[n]` holds the statements that lead from version n to n+1; the outbox table is part of the first.
+    Raises `SchemaTooNew` for a file from the future.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    async with aiosqlite.connect(path, isolation_level=None, timeout=15) as connection:
+        connection.row_factory = sqlite3.Row
+        # NORMAL keeps every committed transaction when the process dies; only a power cut may take the last few.
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "busy_timeout = 15000"):
+            await connection.execute(f"PRAGMA {pragma}")
+        database = SqliteDatabase(connection)
+        await _migrate(database, [[OUTBOX_TABLE, *migrations[0]], *migrations[1:]])
+        yield database
+
+
+async def _migrate(database: SqliteDatabase, migrations: Sequence[Sequence[str]]) -> None:
+    async with database.write() as connection:
+        row = await database.row("PRAGMA user_version")
+        version = int(row[0]) if row else 0
+        if version > len(migrations):
+            raise SchemaTooNew(f"The database has schema {version}, this Wentlive knows {len(migrations)}: upgrade it.")
+        for statements in migrations[version:]:
+            for statement in statements:
+                await connection.execute(statement)
+        await connection.execute(f"PRAGMA user_version = {len(migrations)}")
