@@ -1,0 +1,52 @@
+"""Free loopback ports for servers that must be told their port before they start."""
+
+import asyncio
+import random
+import socket
+from contextlib import ExitStack
+
+HOST = "127.0.0.1"
+# Below the range that the kernel takes outgoing connections' ports from (32768 and up): what is free here stays free.
+FIRST, LAST = 20_000, 32_000
+ATTEMPTS = 1_000
+
+_handed_out: set[int] = set()
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    """`count` different ports that nothing listens on; this process never gives one out twice."""
+    chosen: list[int] = []
+    with ExitStack() as held:
+        for candidate in random.SystemRandom().sample(range(FIRST, LAST), ATTEMPTS):
+            if len(chosen) == count:
+                break
+            if candidate not in _handed_out and _bind(candidate, held):
+                chosen.append(candidate)
+    if len(chosen) < count:
+        raise OSError(f"no {count} free ports between {FIRST} and {LAST} on {HOST}")
+    _handed_out.update(chosen)
+    return tuple(chosen)
+
+
+def free_port() -> int:
+    return free_ports(1)[0]
+
+
+async def listening(port: int) -> bool:
+    """Whether somebody takes connections on `port`."""
+    try:
+        _, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
+
+
+def _bind(port: int, held: ExitStack) -> bool:
+    sock = held.enter_context(socket.socket())
+    try:
+        sock.bind((HOST, port))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,96 @@
+"""The real servers that tests share: started once, when the first test asks, and named at the end of the run."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar
+
+import pytest
+from wentlive_devkit.servers import AzuriteServer, MongoServer, RabbitMqNode, ServerUnavailable
+
+ServerT = TypeVar("ServerT")
+
+served = pytest.StashKey[dict[str, str]]()
+
+
+class ServerThread:
+    """An event loop of its own, so that a server outlives the loops of the single tests."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="test-servers", daemon=True)
+        self._thread.start()
+
+    def enter(self, manager: AbstractAsyncContextManager[ServerT]) -> ServerT:
+        return asyncio.run_coroutine_threadsafe(manager.__aenter__(), self._loop).result(timeout=120)
+
+    def leave(self, manager: AbstractAsyncContextManager[Any]) -> None:
+        asyncio.run_coroutine_threadsafe(manager.__aexit__(None, None, None), self._loop).result(timeout=60)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@pytest.fixture(scope="session")
+def server_thread() -> Generator[ServerThread]:
+    thread = ServerThread()
+    yield thread
+    thread.close()
+
+
+def shared_server(
+    role: str, start: Callable[[Any], AbstractAsyncContextManager[ServerT]]
+) -> Callable[..., Generator[ServerT]]:
+    @pytest.fixture(scope="session", name=role)
+    def server(
+        request: pytest.FixtureRequest, server_thread: ServerThread, tmp_path_factory: pytest.TempPathFactory
+    ) -> Generator[ServerT]:
+        try:
+            manager = start(tmp_path_factory.mktemp(role))
+            running = server_thread.enter(manager)
+        except ServerUnavailable as error:
+            request.config.stash[served][role] = f"none: {error}"
+            if os.environ.get("CI"):
+                pytest.fail(str(error))
+            pytest.skip(str(error))
+        request.config.stash[served][role] = running.name  # type: ignore[attr-defined]
+        yield running
+        server_thread.leave(manager)
+
+    return server
+
+
+rabbitmq = shared_server("rabbitmq", RabbitMqNode.start)
+azurite = shared_server("azurite", AzuriteServer.start)
+mongodb = shared_server("mongodb", MongoServer.start)
+
+
+@pytest.fixture
+def rabbitmq_url(rabbitmq: RabbitMqNode) -> str:
+    return rabbitmq.amqp_url
+
+
+@pytest.fixture
+def mongodb_url(mongodb: MongoServer) -> str:
+    """A server's URL without a database: give each test a database of its own name."""
+    return mongodb.url
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[served] = {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    ports = {
+        "rabbitmq": "EventBus (RabbitBus)",
+        "azurite": "blob ports (recorder's sink, grants, links, fragment index)",
+        "mongodb": "MongoDB stores (watches, recordings, catalog)",
+    }
+    terminalreporter.section("real servers behind the ports")
+    for role, port in ports.items():
+        terminalreporter.write_line(f"{port}: {config.stash[served].get(role, 'not asked for in this run')}")
+    terminalreporter.write_line("SQLite stores (watches, recordings, catalog): SQLite, in files of the tests' own")
