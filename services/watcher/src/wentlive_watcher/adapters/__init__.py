@@ -1,0 +1,1 @@
+"""The databases behind the watcher's store."""

@@ -1,0 +1,139 @@
+"""Puts the watcher together: the only place that knows which database, which bus and which TikTok."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import httpx
+import structlog
+from wentlive_common.bus import EventBus
+from wentlive_common.bus.rabbit import RabbitBus
+from wentlive_common.clock import Clock, SystemClock
+from wentlive_common.errors import InvalidInput
+from wentlive_common.health import Health, health_app, serve_http
+from wentlive_common.outbox import OutboxRelay
+from wentlive_tiktok.client import TikTokClient, tiktok_http_client
+from wentlive_tiktok.ports import LiveStatusSource
+
+from wentlive_watcher.adapters.mongo_watches import open_mongo_watches
+from wentlive_watcher.adapters.sqlite_watches import open_sqlite_watches
+from wentlive_watcher.checks import Checks
+from wentlive_watcher.gauges import WatcherGauges
+from wentlive_watcher.handlers import QUEUE, TYPES, creator_handler
+from wentlive_watcher.ports import WatchStore
+from wentlive_watcher.settings import WatcherSettings
+from wentlive_watcher.snapshot import SnapshotLoop, fetch_follows
+
+log = structlog.stdlib.get_logger(__name__)
+
+SQLITE = "sqlite://"
+
+
+class NoBroker(InvalidInput):
+    """No broker is set: WENTLIVE_WATCHER_AMQP_URL is missing."""
+
+
+class WatcherApp:
+    """The watcher, ready to run."""
+
+    def __init__(
+        self,
+        settings: WatcherSettings,
+        *,
+        store: WatchStore,
+        bus: EventBus,
+        tiktok: LiveStatusSource,
+        catalog: httpx.AsyncClient,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._bus = bus
+        self.store = store
+        self.health = Health("watcher")
+        self.health.add("store", store.ready)
+        self.health.add("bus", self._hears)
+        self._subscribed = False
+        self._relay = OutboxRelay(store, bus)
+        self._checks = Checks(
+            settings,
+            store,
+            tiktok,
+            clock=clock,
+            gauges=WatcherGauges(self.health.metrics),
+            owner=f"{socket.gethostname()}/{os.getpid()}",
+            stored=self._relay.wake,
+        )
+        self._handler = creator_handler(store, clock, self._checks.due.set)
+        self._snapshots = self._snapshot_loop(catalog, clock)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watches until `stop`. What was found until then is published or kept in the store."""
+        settings = self._settings
+        async with serve_http(health_app(self.health), settings.health_host, settings.health_port) as port:
+            log.info("watcher_started", health_port=port)
+            async with asyncio.TaskGroup() as tasks:
+                # Beside the checks: while the broker is away there is still TikTok to be watched.
+                subscribing = tasks.create_task(self._subscribe(), name="subscribe")
+                relay = asyncio.Event()
+                tasks.create_task(self._relay.run(relay), name="relay")
+                if self._snapshots:
+                    tasks.create_task(self._snapshots.run(stop), name="follow-snapshots")
+                await self._checks.run(stop)
+                self.health.stopping()
+                subscribing.cancel()
+                # Last, so that it publishes what the last checks found.
+                relay.set()
+        log.info("watcher_stopped")
+
+    async def _subscribe(self) -> None:
+        await self._bus.subscribe(QUEUE, TYPES, self._handler)
+        self._subscribed = True
+
+    async def _hears(self) -> bool:
+        return self._subscribed and await self._bus.ready()
+
+    def _snapshot_loop(self, catalog: httpx.AsyncClient, clock: Clock) -> SnapshotLoop | None:
+        url, token = self._settings.follow_snapshot_url, self._settings.service_token
+        if url is None or token is None:
+            return None
+        fetch = partial(fetch_follows, catalog, url, token)
+        interval = self._settings.snapshot_interval
+        return SnapshotLoop(self.store, fetch, interval=interval, clock=clock, due=self._checks.due.set)
+
+
+@asynccontextmanager
+async def bootstrap(
+    settings: WatcherSettings,
+    *,
+    bus: EventBus | None = None,
+    clock: Clock | None = None,
+    tiktok: LiveStatusSource | None = None,
+) -> AsyncGenerator[WatcherApp]:
+    """The watcher over what `settings` name; a `bus` that is given stays the caller's to close."""
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_watch_store(settings.store_url))
+        if bus is None:
+            bus = _rabbit_bus(settings)
+            stack.push_async_callback(bus.close)
+        if tiktok is None:
+            http = await stack.enter_async_context(tiktok_http_client())
+            tiktok = TikTokClient(http, settings.tiktok_base_url)
+        catalog = await stack.enter_async_context(httpx.AsyncClient(timeout=10.0, trust_env=False))
+        yield WatcherApp(settings, store=store, bus=bus, tiktok=tiktok, catalog=catalog, clock=clock or SystemClock())
+
+
+def open_watch_store(url: str) -> AbstractAsyncContextManager[WatchStore]:
+    """The store that `store_url` names."""
+    if url.startswith(SQLITE):
+        return open_sqlite_watches(Path(url.removeprefix(SQLITE)))
+    return open_mongo_watches(url)
+
+
+def _rabbit_bus(settings: WatcherSettings) -> RabbitBus:
+    if settings.amqp_url is None:
+        raise NoBroker
+    return RabbitBus(settings.amqp_url, "watcher")
