@@ -10,7 +10,8 @@ from typing import Protocol
 
 import structlog
 
-from wentlive_common.bus import BusUnavailable, EventBus
+from wentlive_common.bus import EventBus
+from wentlive_common.errors import Transient
 from wentlive_common.events import AnyEvent
 from wentlive_common.lifecycle import wait_any
 
@@ -54,9 +55,9 @@ class OutboxRelay:
             try:
                 more = await self.relay_once()
                 backoff = 0.0
-            except BusUnavailable as error:
+            except Transient as error:
                 backoff = min(MAX_BACKOFF_SECONDS, max(0.2, backoff * 2))
-                log.warning("outbox_waits_for_bus", error=error.message, retry_in=backoff)
+                log.warning("outbox_waits", error=error.message, retry_in=backoff)
                 await wait_any(stop.wait(), asyncio.sleep(backoff))
                 continue
             if not more:
@@ -79,5 +80,5 @@ class OutboxRelay:
     async def _last_words(self) -> None:
         try:
             await self.relay_once()
-        except BusUnavailable:
+        except Transient:
             log.warning("outbox_kept_for_next_start")

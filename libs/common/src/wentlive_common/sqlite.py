@@ -41,12 +41,13 @@ class SqliteDatabase:
             await asyncio.shield(self.connection.commit())
 
     async def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[aiosqlite.Row]:
-        async with self.connection.execute(sql, parameters) as cursor:
-            return list(await cursor.fetchall())
+        # In one go: a statement left open between two steps holds an old snapshot, and a `BEGIN IMMEDIATE` beside it
+        # would fail at once, without waiting, whenever another process has written meanwhile.
+        return list(await self.connection.execute_fetchall(sql, parameters))
 
     async def row(self, sql: str, parameters: Sequence[object] = ()) -> aiosqlite.Row | None:
-        async with self.connection.execute(sql, parameters) as cursor:
-            return await cursor.fetchone()
+        """The first of a few: all of them are read."""
+        return next(iter(await self.rows(sql, parameters)), None)
 
     async def enqueue(self, events: Sequence[AnyEvent]) -> None:
         """Adds events to the outbox; call it inside `write`."""
@@ -56,7 +57,9 @@ class SqliteDatabase:
         )
 
     async def pending(self, limit: int) -> Sequence[AnyEvent]:
-        rows = await self.rows("SELECT body FROM outbox ORDER BY seq LIMIT ?", (limit,))
+        # Readers share the writer's connection and would see what it has not committed, and may yet roll back.
+        async with self._writing:
+            rows = await self.rows("SELECT body FROM outbox ORDER BY seq LIMIT ?", (limit,))
         return [parse_event(str(row["body"]).encode()) for row in rows]
 
     async def clear(self, ids: Sequence[str]) -> None:

@@ -95,8 +95,8 @@ def parse_event(body: bytes) -> AnyEvent:
         raise MalformedEvent(f"The message has {len(body)} bytes; an event has at most {MAX_EVENT_BYTES}.")
     try:
         raw: Any = json.loads(body)
-    except ValueError as error:
-        raise MalformedEvent("The message is not JSON.") from error
+    except (ValueError, RecursionError) as error:
+        raise MalformedEvent("The message is not JSON, or is nested too deeply.") from error
     if not isinstance(raw, dict):
         raise MalformedEvent("The message is JSON, but not an object.")
     kind: object = raw.get("type")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
