@@ -1,0 +1,1 @@
+"""The recorder's ports over real technology."""

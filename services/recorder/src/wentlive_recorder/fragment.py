@@ -1,0 +1,34 @@
+"""What passes from the muxer to storage."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """One `moof`+`mdat` pair: plays after the init segment, decodes from its start."""
+
+    offset: int
+    duration: float
+    data: bytes
+
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What turns the fragments in storage into a standard MP4: a new head, and a tail with the full `moov`."""
+
+    head: bytes
+    tail: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """What a player wants to know before it plays."""
+
+    video_codec: str
+    audio_codec: str | None
+    width: int
+    height: int
