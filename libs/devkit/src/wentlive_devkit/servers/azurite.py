@@ -42,9 +42,7 @@ class AzuriteServer:
     def __init__(self, data_dir: Path) -> None:
         self._dir = data_dir.resolve()
         self._port = free_port()
-        program = find_program(
-            "Azurite", tool="azurite/node_modules/.bin/azurite-blob", paths=("azurite-blob",), install=INSTALL
-        )
+        program = _program()
         self.version = _version(program)
         self._dir.mkdir(parents=True, exist_ok=True)
         self.account_key = _account_key(self._dir / "account.key")
@@ -75,6 +73,12 @@ class AzuriteServer:
         finally:
             await server._child.stop(STOP_SECONDS)
 
+    @staticmethod
+    def installed() -> str:
+        """Its version and place; raises `ServerUnavailable`."""
+        program = _program()
+        return f"{_version(program)} at {program}"
+
     @property
     def name(self) -> str:
         return f"Azurite {self.version}"
@@ -104,6 +108,11 @@ class AzuriteServer:
             except AzureError:
                 return False
         return True
+
+
+def _program() -> Path:
+    installed = "azurite/node_modules/.bin/azurite-blob"
+    return find_program("Azurite", tool=installed, paths=("azurite-blob",), install=INSTALL)
 
 
 def _account_key(path: Path) -> SecretStr:

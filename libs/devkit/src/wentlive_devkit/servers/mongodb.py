@@ -68,6 +68,14 @@ class MongoServer:
             if server._child:
                 await server._child.stop(STOP_SECONDS)
 
+    @staticmethod
+    def installed() -> str:
+        """What `start` would use; raises `ServerUnavailable` when there is nothing."""
+        external = os.environ.get(URL_VARIABLE)
+        if external:
+            return f"the server that {URL_VARIABLE} names"
+        return shutil.which("mongod") or f"{_stand_in(Path(), 0)[0]} in {tools_dir()}"
+
     @classmethod
     def _local(cls, data_dir: Path) -> Self:
         folder = data_dir.resolve()

@@ -64,6 +64,11 @@ class RabbitMqNode:
         finally:
             await node._stop()
 
+    @staticmethod
+    def installed() -> str:
+        """Where its program is; raises `ServerUnavailable`."""
+        return str(_script("rabbitmq-server"))
+
     @property
     def name(self) -> str:
         return f"RabbitMQ {self.version}"
