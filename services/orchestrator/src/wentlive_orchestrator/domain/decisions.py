@@ -1,0 +1,310 @@
+"""The state machine: each fact that becomes known leads from one recording to the next, and to what is told.
+
+The state itself is never set by a transition. It follows from the facts (is the broadcast open, was a stop
+requested, what did the attempts report), so that the order in which facts arrive cannot leave it behind them.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+from wentlive_common.events.broadcast import BroadcastData, BroadcastWentLive
+from wentlive_common.events.recording import (
+    RecordingCompleted,
+    RecordingData,
+    RecordingFailed,
+    RecordingRequested,
+    RecordingStarted,
+    RecordingState,
+)
+from wentlive_common.job import Report
+from wentlive_common.model import blob_prefix
+
+from wentlive_orchestrator.domain.parts import merged, news
+from wentlive_orchestrator.domain.policy import Policy
+from wentlive_orchestrator.domain.recording import Attempt, Recording, attempt_name
+
+MAX_REASON_CHARS = 2000
+MOST_ATTEMPTS = 500
+"""However fruitful: beyond this something restarts recorders for no good reason."""
+
+News = tuple[type[RecordingData], dict[str, Any]]
+
+
+class Change(NamedTuple):
+    """What a recording becomes, and what is to be told of it in the same write."""
+
+    recording: Recording
+    events: tuple[RecordingData, ...] = ()
+
+
+def open_recording(recording_id: str, seen: BroadcastWentLive) -> Change:
+    """The recording of a broadcast that was not known before."""
+    started_at = seen.started_at or seen.at
+    recording = Recording(
+        recording_id=recording_id,
+        broadcast=seen.broadcast,
+        handle=seen.handle,
+        title=seen.title,
+        live_started_at=started_at,
+        detected_at=seen.at,
+        broadcast_sequence=seen.sequence,
+        live_seen_at=seen.at,
+        blob_prefix=blob_prefix(seen.creator_id, recording_id, started_at),
+    )
+    return _told(recording, [(RecordingRequested, {})])
+
+
+def on_broadcast_seen(recording: Recording, seen: BroadcastData, now: datetime, policy: Policy) -> Change:
+    """The watcher saw it live (went live, paused, resumed). Only a newer change opens a closed broadcast again."""
+    if recording.terminal:
+        return Change(recording)
+    newer = seen.sequence > recording.broadcast_sequence
+    if not newer and not recording.broadcast_open:
+        return Change(recording)
+    facts: dict[str, Any] = {"live_seen_at": max(recording.live_seen_at, seen.at)}
+    if newer:
+        facts |= {"broadcast_sequence": seen.sequence, "broadcast_ended_at": None, "handle": seen.handle}
+        if isinstance(seen, BroadcastWentLive) and seen.title:
+            facts["title"] = seen.title
+    return _resolved(recording.model_copy(update=facts), [], now, policy)
+
+
+def on_broadcast_ended(recording: Recording, seen: BroadcastData, now: datetime, policy: Policy) -> Change:
+    if recording.terminal or seen.sequence <= recording.broadcast_sequence:
+        return Change(recording)
+    ended = {"broadcast_sequence": seen.sequence, "broadcast_ended_at": seen.at}
+    return _resolved(recording.model_copy(update=ended), [], now, policy)
+
+
+def on_stop_requested(recording: Recording, now: datetime, policy: Policy) -> Change:
+    if recording.terminal or recording.stop_requested:
+        return Change(recording)
+    return _resolved(recording.model_copy(update={"stop_requested_at": now}), [], now, policy)
+
+
+def attempt_due(recording: Recording, now: datetime, policy: Policy) -> bool:
+    """Whether a recorder should be started now."""
+    if recording.active_attempt or recording.state not in ("requested", "recovering"):
+        return False
+    last = recording.last_attempt
+    if last is None or last.over_at is None:
+        return True
+    return now >= last.over_at + policy.backoff_after(_fruitless(recording.attempts, policy))
+
+
+def on_attempt_planned(recording: Recording, token_hash: str, now: datetime, policy: Policy) -> Change:
+    """The intent to start a recorder, written before anything is started."""
+    if not attempt_due(recording, now, policy):
+        return Change(recording)
+    number = len(recording.attempts) + 1
+    attempt = Attempt(
+        number=number, name=attempt_name(recording.recording_id, number), token_hash=token_hash, created_at=now
+    )
+    return _resolved(recording.model_copy(update={"attempts": (*recording.attempts, attempt)}), [], now, policy)
+
+
+def on_attempt_started(recording: Recording, number: int, runtime: dict[str, Any], now: datetime) -> Change:
+    """The runtime says where the recorder runs; kept even when the attempt is over, for the clean-up."""
+    attempt = recording.attempt(number)
+    if attempt is None or attempt.gone:
+        return Change(recording)
+    update: dict[str, Any] = {"runtime": runtime, "started_at": attempt.started_at or now}
+    if attempt.state == "created":
+        update["state"] = "running"
+    return Change(recording.with_attempt(attempt.model_copy(update=update)))
+
+
+def accepts(recording: Recording, attempt: Attempt, report: Report) -> bool:
+    """Whether a report is of use: from the active attempt, a repeated last one, or what a lost one committed."""
+    if attempt.active:
+        return True
+    if attempt.state == "done":
+        # Its last report again, because the answer was lost. Anything else is a second start that must leave.
+        return report.state == "done"
+    return not recording.terminal
+
+
+def on_report(recording: Recording, number: int, report: Report, now: datetime, policy: Policy) -> Change:
+    attempt = recording.attempt(number)
+    if attempt is None or recording.terminal or not accepts(recording, attempt, report):
+        return Change(recording)
+    if report.sequence <= attempt.report_sequence:
+        heard = {"last_report_at": now} if attempt.active else {}
+        return Change(recording.with_attempt(attempt.model_copy(update=heard)))
+    told_at = attempt.progress_told_at
+    tell_progress = told_at is None or now - told_at >= timedelta(seconds=policy.progress_interval)
+    parts = merged(attempt.parts, report.parts)
+    about_parts = news(attempt.parts, parts, tell_progress=tell_progress)
+    facts: dict[str, Any] = {"parts": parts, "report_sequence": report.sequence, "last_report_at": now}
+    if about_parts:
+        facts["progress_told_at"] = now
+    tellings: list[News] = [(kind, {"attempt": number, "part": part}) for kind, part in about_parts]
+    if attempt.active:
+        facts |= _reported_facts(report, now)
+        if attempt.reported is None:
+            tellings.insert(0, (RecordingStarted, {"attempt": number}))
+    return _resolved(recording.with_attempt(attempt.model_copy(update=facts)), tellings, now, policy)
+
+
+def _reported_facts(report: Report, now: datetime) -> dict[str, Any]:
+    facts: dict[str, Any] = {"state": "running", "reported": report.state, "reason": report.reason}
+    if report.state == "done":
+        facts |= {"state": "done", "outcome": report.outcome or "failed", "over_at": now}
+    return facts
+
+
+def on_attempt_lost(recording: Recording, number: int, reason: str, now: datetime, policy: Policy) -> Change:
+    """It did not start, died, or fell silent; it is fenced from now on, whatever it still does."""
+    attempt = recording.attempt(number)
+    if attempt is None or not attempt.active:
+        return Change(recording)
+    lost = {"state": "lost", "reason": reason[:MAX_REASON_CHARS], "over_at": now}
+    return _resolved(recording.with_attempt(attempt.model_copy(update=lost)), [], now, policy)
+
+
+def on_attempt_gone(recording: Recording, number: int) -> Change:
+    """Its process or container does not exist any more."""
+    attempt = recording.attempt(number)
+    if attempt is None or attempt.active or attempt.gone:
+        return Change(recording)
+    return Change(recording.with_attempt(attempt.model_copy(update={"gone": True})))
+
+
+def on_time(recording: Recording, now: datetime, policy: Policy) -> Change:
+    """What follows from nothing but the passing of time."""
+    return Change(recording) if recording.terminal else _resolved(recording, [], now, policy)
+
+
+def command_for(
+    recording: Recording, attempt: Attempt, now: datetime, policy: Policy
+) -> Literal["continue", "finish", "abandon"]:
+    if attempt.state == "lost":
+        return "abandon"
+    since = _finish_since(recording, policy)
+    return "finish" if since and now >= since else "continue"
+
+
+def overdue(recording: Recording, attempt: Attempt, now: datetime, listening_since: datetime, policy: Policy) -> str:
+    """Why the active attempt must be given up, or nothing.
+
+    Silence counts from `listening_since` at the earliest: while nobody listened, nobody could be heard.
+    """
+    silent = now - max(attempt.heard_at, listening_since)
+    if attempt.last_report_at is None and silent >= timedelta(seconds=policy.start_timeout):
+        return f"The recorder did not report within {policy.start_timeout:g} s of its start."
+    if silent >= timedelta(seconds=policy.report_timeout):
+        return f"The recorder has not reported for {policy.report_timeout:g} s."
+    since = _finish_since(recording, policy)
+    if since and now - max(since, listening_since) >= timedelta(seconds=policy.finish_timeout):
+        return f"The recorder did not finish within {policy.finish_timeout:g} s."
+    return ""
+
+
+def _finish_since(recording: Recording, policy: Policy) -> datetime | None:
+    """From when on the recorder is told to finish."""
+    if recording.stop_requested_at:
+        return recording.stop_requested_at
+    if recording.broadcast_ended_at:
+        return recording.broadcast_ended_at + timedelta(seconds=policy.drain)
+    return None
+
+
+def _resolved(recording: Recording, tellings: Sequence[News], now: datetime, policy: Policy) -> Change:
+    state = _state_of(recording, now, policy)
+    update: dict[str, Any] = {"state": state}
+    more: list[News] = []
+    if state == "completed":
+        more.append((RecordingCompleted, _summary(recording, now)))
+    elif state == "failed":
+        update["failure"] = _failure(recording, now, policy)[:MAX_REASON_CHARS]
+        more.append((RecordingFailed, {"failed_at": now, "reason": update["failure"]}))
+    return _told(recording.model_copy(update=update), [*tellings, *more])
+
+
+def _state_of(recording: Recording, now: datetime, policy: Policy) -> RecordingState:
+    if attempt := recording.active_attempt:
+        return _state_while_active(recording, attempt)
+    if recording.stop_requested:
+        return "completed"
+    if not recording.broadcast_open:
+        return "completed" if recording.committed_parts else "failed"
+    last = recording.last_attempt
+    if last is None:
+        return "requested"
+    if last.outcome == "ended" and last.over_at:
+        believed = _end_believed(recording, last.over_at, now, policy)
+        if believed is None:
+            return "finishing"
+        if believed:
+            return "completed" if recording.committed_parts else "failed"
+    exhausted = _fruitless(recording.attempts, policy) >= policy.max_attempts
+    return "failed" if exhausted or len(recording.attempts) >= MOST_ATTEMPTS else "recovering"
+
+
+def _state_while_active(recording: Recording, attempt: Attempt) -> RecordingState:
+    if recording.stop_requested or not recording.broadcast_open or attempt.reported == "finishing":
+        return "finishing"
+    if attempt.reported == "recording":
+        return "recording"
+    return "starting" if attempt.number == 1 and not attempt.parts else "recovering"
+
+
+def _end_believed(recording: Recording, over_at: datetime, now: datetime, policy: Policy) -> bool | None:
+    """Whether the end that a recorder saw is one, while the watcher has not confirmed it. None: wait."""
+    if recording.live_seen_at > over_at + timedelta(seconds=policy.ended_grace):
+        return False
+    silent_since = max(over_at, recording.live_seen_at)
+    return True if now >= silent_since + timedelta(seconds=policy.ended_silence) else None
+
+
+def _fruitless(attempts: Sequence[Attempt], policy: Policy) -> int:
+    """How many of the last attempts in a row brought next to nothing. One that we stopped is not to blame."""
+    count = 0
+    for attempt in reversed(attempts):
+        if attempt.outcome == "stopped":
+            continue
+        if attempt.active or attempt.media_seconds >= policy.steady_media:
+            break
+        count += 1
+    return count
+
+
+def _summary(recording: Recording, now: datetime) -> dict[str, Any]:
+    parts = recording.committed_parts
+    last = recording.last_attempt
+    return {
+        "ended_at": recording.broadcast_ended_at or (last and last.over_at) or now,
+        "parts": len(parts),
+        "bytes": sum(part.bytes for part in parts),
+        "duration": sum(part.duration for part in parts),
+    }
+
+
+def _failure(recording: Recording, now: datetime, policy: Policy) -> str:
+    last = recording.last_attempt
+    if last is None:
+        return "The live was over before a recorder could start."
+    why = f" The last recorder said: {last.reason}" if last.reason else ""
+    believed = last.outcome == "ended" and last.over_at and _end_believed(recording, last.over_at, now, policy)
+    if believed or not recording.broadcast_open:
+        return f"The live ended before anything was recorded.{why}"
+    return f"Gave up after {len(recording.attempts)} attempts.{why}"
+
+
+def _told(recording: Recording, tellings: Sequence[News]) -> Change:
+    """Makes the events, each with the next number and all with the state that the change leads to."""
+    facts: dict[str, Any] = {
+        "recording_id": recording.recording_id,
+        "creator_id": recording.broadcast.creator_id,
+        "room_id": recording.broadcast.room_id,
+        "handle": recording.handle,
+        "title": recording.title,
+        "live_started_at": recording.live_started_at,
+        "detected_at": recording.detected_at,
+        "state": recording.state,
+    }
+    events = tuple(
+        kind(**facts, **more, sequence=number) for number, (kind, more) in enumerate(tellings, recording.sequence + 1)
+    )
+    return Change(recording.model_copy(update={"sequence": recording.sequence + len(events)}), events)

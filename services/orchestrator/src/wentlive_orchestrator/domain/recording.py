@@ -1,0 +1,114 @@
+"""The state of one recording and of its attempts, as it is stored."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+from wentlive_common.events.recording import RecordingState
+from wentlive_common.ids import Ulid
+from wentlive_common.job import Outcome, PartReport
+from wentlive_common.model import AttemptNumber, BlobName, BroadcastKey, Handle, Model, UtcDatetime
+
+
+def attempt_name(recording_id: str, number: int) -> str:
+    """What an attempt's process or container group is called: unique for each, and valid everywhere."""
+    return f"rec-{recording_id}-{number}"
+
+
+class Attempt(Model):
+    """One run of one recorder. Only the hash of its token is kept: nobody can read a job out of the store."""
+
+    number: AttemptNumber
+    name: str
+    token_hash: str
+    state: Literal["created", "running", "done", "lost"] = "created"
+    runtime: dict[str, Any] | None = None
+    """What the runtime needs to find it again; opaque here. None as long as the start's outcome is unknown."""
+    created_at: UtcDatetime
+    started_at: UtcDatetime | None = None
+    last_report_at: UtcDatetime | None = None
+    report_sequence: int = Field(default=0, ge=0)
+    reported: Literal["connecting", "recording", "finishing", "done"] | None = None
+    parts: tuple[PartReport, ...] = ()
+    progress_told_at: UtcDatetime | None = None
+    outcome: Outcome | None = None
+    reason: str | None = None
+    over_at: UtcDatetime | None = None
+    gone: bool = False
+    """Its process or container is known not to exist any more."""
+
+    @property
+    def active(self) -> bool:
+        return self.state in ("created", "running")
+
+    @property
+    def media_seconds(self) -> float:
+        return sum(part.duration for part in self.parts)
+
+    @property
+    def heard_at(self) -> datetime:
+        """The last sign of life."""
+        return self.last_report_at or self.started_at or self.created_at
+
+
+class Recording(Model):
+    """Our capture of one broadcast. `version` is the store's, for optimistic writes."""
+
+    recording_id: Ulid
+    broadcast: BroadcastKey
+    handle: Handle
+    title: str = Field(default="", max_length=500)
+    live_started_at: UtcDatetime
+    detected_at: UtcDatetime
+    broadcast_sequence: int = Field(ge=1)
+    """The newest change of the broadcast that was heard of."""
+    live_seen_at: UtcDatetime
+    """When the watcher last saw it live."""
+    broadcast_ended_at: UtcDatetime | None = None
+    stop_requested_at: UtcDatetime | None = None
+    state: RecordingState = "requested"
+    sequence: int = Field(default=0, ge=0)
+    blob_prefix: BlobName
+    attempts: tuple[Attempt, ...] = ()
+    failure: str | None = None
+    version: int = Field(default=0, ge=0)
+
+    @property
+    def broadcast_open(self) -> bool:
+        return self.broadcast_ended_at is None
+
+    @property
+    def stop_requested(self) -> bool:
+        return self.stop_requested_at is not None
+
+    @property
+    def terminal(self) -> bool:
+        return self.state in ("completed", "failed")
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is left to do for it, neither a decision nor a clean-up."""
+        return self.terminal and all(attempt.gone for attempt in self.attempts)
+
+    @property
+    def active_attempt(self) -> Attempt | None:
+        """The one that records. There is never more than one, and it is always the last."""
+        last = self.last_attempt
+        return last if last and last.active else None
+
+    @property
+    def last_attempt(self) -> Attempt | None:
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def committed_parts(self) -> tuple[PartReport, ...]:
+        """The parts of all attempts that there is something of to watch."""
+        return tuple(part for attempt in self.attempts for part in attempt.parts if part.committed_at)
+
+    def attempt(self, number: int) -> Attempt | None:
+        return self.attempts[number - 1] if 1 <= number <= len(self.attempts) else None
+
+    def with_attempt(self, attempt: Attempt) -> "Recording":
+        """The recording with this attempt in the place of the one of its number."""
+        before, after = self.attempts[: attempt.number - 1], self.attempts[attempt.number :]
+        return self.model_copy(update={"attempts": (*before, attempt, *after)})

@@ -1,0 +1,88 @@
+"""A recorder's grants against a real blob server: they open what they should, and nothing else."""
+
+import pytest
+from azure.core.exceptions import HttpResponseError
+from azure.storage.blob.aio import BlobClient
+from pydantic import SecretStr
+from wentlive_common.clock import SystemClock
+from wentlive_common.errors import InvalidInput
+from wentlive_orchestrator.adapters.azure_blob_grants import StorageUnavailable, open_blob_grants
+
+CONTAINER = "grants-test"
+
+
+def client(url: str) -> BlobClient:
+    return BlobClient.from_blob_url(url, api_version="2026-02-06")
+
+
+@pytest.fixture
+async def grants(azurite):
+    secret = azurite.connection_string
+    connection = secret if isinstance(secret, SecretStr) else SecretStr(secret)
+    async with open_blob_grants(connection, CONTAINER, SystemClock()) as grants:
+        await grants.ensure_container()
+        await grants.ensure_container()
+        yield grants
+
+
+async def test_a_part_is_written_with_its_grants(grants):
+    media, index, poster = await grants.grants(["7/2026/05/01/x/a1-p1"], 60)
+    assert [grant.blob[-6:] for grant in (media, index, poster)] == ["p1.mp4", ".index", "p1.jpg"]
+    async with client(media.url.get_secret_value()) as blob:
+        await blob.stage_block("0001", b"media")
+        await blob.commit_block_list(["0001"])
+    async with client(index.url.get_secret_value()) as blob:
+        await blob.create_append_blob()
+        await blob.append_block(b"{}\n")
+        await blob.append_block(b"[]\n")
+    async with client(poster.url.get_secret_value()) as blob:
+        await blob.upload_blob(b"jpeg")
+
+
+async def test_a_grant_reads_deletes_and_reaches_nothing_else(grants):
+    media, *_ = await grants.grants(["7/x/a1-p1"], 60)
+    url = media.url.get_secret_value()
+    async with client(url) as blob:
+        await blob.upload_blob(b"media")
+        for refused in (blob.download_blob, blob.delete_blob):
+            with pytest.raises(HttpResponseError) as caught:
+                await refused()
+            assert caught.value.status_code == 403
+    async with client(url.replace("a1-p1", "a2-p1")) as other:
+        with pytest.raises(HttpResponseError) as caught:
+            await other.upload_blob(b"media")
+        assert caught.value.status_code == 403
+
+
+async def test_an_expired_grant_opens_nothing(grants):
+    media, *_ = await grants.grants(["7/x/a1-p1"], -1)
+    async with client(media.url.get_secret_value()) as blob:
+        with pytest.raises(HttpResponseError) as caught:
+            await blob.upload_blob(b"media")
+    assert caught.value.status_code == 403
+
+
+async def test_storage_that_is_down_is_a_transient_error():
+    dead = SecretStr("DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:9/a;")
+    async with open_blob_grants(dead, CONTAINER, SystemClock()) as grants:
+        with pytest.raises(StorageUnavailable):
+            await grants.ensure_container()
+        assert len(await grants.grants(["x/a1-p1"], 60)) == 3, "signing needs nobody"
+
+
+async def test_https_storage_demands_https():
+    real = SecretStr("DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5;EndpointSuffix=core.windows.net")
+    async with open_blob_grants(real, CONTAINER, SystemClock()) as grants:
+        [media, *_] = await grants.grants(["x/a1-p1"], 60)
+    assert media.url.get_secret_value().startswith("https://a.blob.core.windows.net/grants-test/x/a1-p1.mp4?")
+    assert "spr=https" in media.url.get_secret_value()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "nonsense", "DefaultEndpointsProtocol=https;AccountName=a;SharedAccessSignature=sv=secret"]
+)
+async def test_a_connection_string_that_will_not_do_is_named_but_not_quoted(text):
+    with pytest.raises(InvalidInput) as caught:
+        async with open_blob_grants(SecretStr(text), CONTAINER, SystemClock()):
+            pass
+    assert "secret" not in str(caught.value)

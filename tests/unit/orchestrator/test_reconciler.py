@@ -1,0 +1,307 @@
+"""What should run against what does run, over runtimes that fail in every way."""
+
+import asyncio
+
+import pytest
+from prometheus_client import CollectorRegistry
+from wentlive_orchestrator.domain import (
+    Policy,
+    on_attempt_planned,
+    on_broadcast_ended,
+    on_report,
+    on_stop_requested,
+)
+from wentlive_orchestrator.jobs import JobOffice, hash_token
+from wentlive_orchestrator.ledger import RecordingLedger
+from wentlive_orchestrator.metrics import OrchestratorMetrics
+from wentlive_orchestrator.ports import RuntimeHandle
+from wentlive_orchestrator.reconcile import Reconciler
+from wentlive_orchestrator.shutdown import stop_recorders
+from wentlive_orchestrator.testing import (
+    DyingRuntime,
+    FakeGrants,
+    FakeRuntime,
+    InMemoryRecordings,
+    LostAnswerRuntime,
+    NeverStartsRuntime,
+    RejectingRuntime,
+    SlowRuntime,
+    UndeletableRuntime,
+)
+
+POLICY = Policy(max_attempts=3, stop_grace=0.2)
+
+
+class World:
+    """The orchestrator without HTTP and bus; passes are made by hand."""
+
+    def __init__(self, words, runtime, store=None):
+        self.words = words
+        self.clock = words.clock
+        self.runtime = runtime
+        self.store = store or InMemoryRecordings()
+        self.ledger = RecordingLedger(self.store, self.clock, POLICY)
+        jobs = JobOffice(FakeGrants(self.clock.now), 3600, self.clock)
+        self.metrics = OrchestratorMetrics(CollectorRegistry())
+        self.reconciler = Reconciler(self.ledger, runtime, jobs, self.metrics, "http://127.0.0.1:1/")
+
+    async def live(self, sequence=1, room="42"):
+        return await self.ledger.went_live(self.words.live(sequence, room))
+
+    async def turn(self, seconds=0.0):
+        """Time passes, one pass is made, and the work it began comes to rest."""
+        self.clock.advance(seconds)
+        await self.reconciler.full_pass()
+        for _ in range(5):
+            await self.reconciler.idle(5)
+            self.reconciler.work_on_woken()
+        await self.reconciler.idle(5)
+
+    async def recording(self):
+        [recording] = self.store._recordings.values()
+        return recording
+
+    async def attempts(self):
+        return [(attempt.state, attempt.gone) for attempt in (await self.recording()).attempts]
+
+    async def report(self, state="recording", *parts, outcome=None):
+        recording = await self.recording()
+        attempt = recording.attempts[-1]
+        report = self.words.report(attempt.report_sequence + 1, state, *parts, outcome=outcome)
+        await self.ledger.change(
+            recording.recording_id, lambda r, now: on_report(r, attempt.number, report, now, POLICY)
+        )
+
+    async def end(self):
+        recording = await self.recording()
+        ended = self.words.ended(9)
+        await self.ledger.change(recording.recording_id, lambda r, now: on_broadcast_ended(r, ended, now, POLICY))
+
+
+@pytest.fixture
+def world(words):
+    return World(words, FakeRuntime())
+
+
+async def test_a_live_gets_one_recorder_with_a_job_of_its_own(world):
+    recording = await world.live()
+    await world.live()
+    await world.turn()
+    await world.turn()
+    [name] = world.runtime.started
+    job = world.runtime.jobs[name]
+    [attempt] = (await world.recording()).attempts
+    assert name == f"rec-{recording.recording_id}-1"
+    assert hash_token(job.report_token.get_secret_value()) == attempt.token_hash
+    assert str(job.report_url) == f"http://127.0.0.1:1/v1/recordings/{recording.recording_id}/attempts/1/reports"
+    assert [grant.blob.rpartition("/")[2] for grant in job.grants][:4] == [
+        "a1-p1.mp4",
+        "a1-p1.index",
+        "a1-p1.jpg",
+        "a1-p2.mp4",
+    ]
+    assert len(job.grants) == 12
+    assert attempt.runtime == {"id": 1}
+
+
+async def test_the_intent_is_stored_before_anything_is_started(words):
+    seen = []
+
+    class Watched(FakeRuntime):
+        async def start(self, spec, job):
+            [recording] = await world.store.active()
+            seen.append([(attempt.name, attempt.state) for attempt in recording.attempts])
+            return await super().start(spec, job)
+
+    world = World(words, Watched())
+    recording = await world.live()
+    await world.turn()
+    assert seen == [[(f"rec-{recording.recording_id}-1", "created")]]
+
+
+async def test_it_wakes_at_once(words):
+    world = World(words, FakeRuntime())
+    stop = asyncio.Event()
+    running = asyncio.create_task(world.reconciler.run(stop))
+    await asyncio.sleep(0)
+    began = asyncio.get_running_loop().time()
+    await world.live()
+    async with asyncio.timeout(1):
+        while not world.runtime.started:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    assert asyncio.get_running_loop().time() - began < 0.2
+    stop.set()
+    await running
+
+
+async def test_a_hundred_lives_at_once_are_each_recorded_once(world):
+    await asyncio.gather(*(world.live(room=str(room)) for room in range(1, 101) for _ in range(3)))
+    await world.turn()
+    await world.turn()
+    assert len(world.runtime.started) == len(set(world.runtime.started)) == 100
+
+
+async def test_a_finished_recorder_may_leave_by_itself_and_is_then_cleaned_up(world):
+    await world.live()
+    await world.turn()
+    await world.report("recording", world.words.part())
+    await world.end()
+    await world.report("done", outcome="ended")
+    await world.turn()
+    assert await world.attempts() == [("done", False)]
+    world.runtime.exit(world.runtime.started[0])
+    await world.turn()
+    assert await world.attempts() == [("done", True)]
+    assert await world.store.active() == []
+
+
+async def test_a_finished_recorder_that_stays_is_deleted(world):
+    await world.live()
+    await world.turn()
+    await world.end()
+    await world.report("done", outcome="ended")
+    await world.turn(POLICY.exit_grace + 1)
+    assert world.runtime.running == {}
+    assert (await world.recording()).settled
+
+
+async def test_a_dead_recorder_is_replaced(words):
+    world = World(words, DyingRuntime(looks=0))
+    await world.live()
+    await world.turn()
+    await world.turn()
+    assert await world.attempts() == [("lost", True)]
+    await world.turn(2)
+    assert len(world.runtime.started) == 2
+    assert "code 137" in (await world.recording()).attempts[0].reason
+
+
+async def test_recorders_that_never_run_end_in_a_failure_with_its_reason(words):
+    world = World(words, NeverStartsRuntime())
+    await world.live()
+    for _ in range(12):
+        await world.turn(5)
+    recording = await world.recording()
+    assert (recording.state, recording.settled, len(recording.attempts)) == ("failed", True, 3)
+    assert "disappeared" in recording.failure
+
+
+async def test_a_refused_start_is_tried_again_later(words):
+    world = World(words, RejectingRuntime(times=2))
+    await world.live()
+    await world.turn()
+    assert await world.attempts() == [("lost", True)]
+    assert (await world.recording()).state == "recovering"
+    for _ in range(4):
+        await world.turn(3)
+    assert len(world.runtime.started) == 1
+    assert len((await world.recording()).attempts) == 3
+
+
+async def test_a_start_whose_answer_is_lost_is_found_by_its_name(words):
+    world = World(words, LostAnswerRuntime())
+    await world.live()
+    await world.turn()
+    await world.turn()
+    assert len(world.runtime.started) == 1
+    [attempt] = (await world.recording()).attempts
+    assert (attempt.state, attempt.runtime) == ("running", {"id": 1})
+
+
+async def test_an_intent_that_was_never_carried_out_is_lost_and_replaced(world):
+    recording = await world.live()
+    await world.ledger.change(recording.recording_id, lambda r, now: on_attempt_planned(r, "hash", now, POLICY))
+    await world.turn()
+    assert await world.attempts() == [("lost", True)]
+    await world.turn(2)
+    assert len(world.runtime.started) == 1
+
+
+async def test_a_slow_start_holds_up_nobody_and_is_not_doubled(words):
+    world = World(words, SlowRuntime(0.2))
+    await world.live(room="1")
+    await world.reconciler.full_pass()
+    await asyncio.sleep(0)
+    await world.live(room="2")
+    await world.reconciler.full_pass()
+    await world.reconciler.full_pass()
+    await world.reconciler.idle(5)
+    await world.turn()
+    assert len(world.runtime.started) == 2
+
+
+async def test_a_silent_recorder_is_stopped_then_replaced(world):
+    await world.live()
+    await world.turn()
+    await world.report("recording", world.words.part(duration=60))
+    for _ in range(4):
+        await world.turn(20)
+    assert world.runtime.stopped == [world.runtime.started[0]]
+    assert [state for state, _ in await world.attempts()] == ["lost", "running"]
+
+
+async def test_recorders_get_time_to_be_heard_after_the_machine_slept(world):
+    await world.live()
+    await world.turn()
+    await world.report("recording", world.words.part())
+    await world.turn(3600)
+    assert await world.attempts() == [("running", False)]
+
+
+async def test_a_restarted_orchestrator_adopts_what_runs(world, words):
+    await world.live()
+    await world.turn()
+    await world.report("recording", world.words.part())
+    world.clock.advance(3600)
+    again = World(words, world.runtime, world.store)
+    await again.turn()
+    assert await again.attempts() == [("running", False)]
+    assert len(world.runtime.started) == 1
+
+
+async def test_what_nobody_owns_is_reaped(world):
+    stray = RuntimeHandle(name="rec-stray-1", state={"id": 99})
+    world.runtime.running[stray.name] = stray
+    await world.live()
+    await world.turn()
+    await world.turn()
+    assert list(world.runtime.running) == world.runtime.started
+
+
+async def test_what_cannot_be_deleted_is_tried_until_it_can(words):
+    world = World(words, UndeletableRuntime(times=3))
+    await world.live()
+    await world.turn()
+    await world.end()
+    await world.report("done", outcome="ended")
+    world.clock.advance(POLICY.exit_grace + 1)
+    for _ in range(2):
+        await world.turn(2)
+        assert not (await world.recording()).settled
+    for _ in range(3):
+        await world.turn(2)
+    assert (await world.recording()).settled
+    assert world.runtime.running == {}
+
+
+async def test_a_stop_reaches_a_recording_that_waits_for_its_next_attempt(words):
+    world = World(words, RejectingRuntime(times=9))
+    recording = await world.live()
+    await world.turn()
+    await world.ledger.change(recording.recording_id, lambda r, now: on_stop_requested(r, now, POLICY))
+    await world.turn(60)
+    assert (await world.recording()).state == "completed"
+    assert world.runtime.started == []
+
+
+async def test_shutting_down_leaves_no_recorder(world):
+    await world.live(room="1")
+    await world.live(room="2")
+    await world.turn()
+    world.runtime.running["rec-stray-1"] = RuntimeHandle(name="rec-stray-1", state={"id": 99})
+    await stop_recorders(world.ledger, world.runtime, 1)
+    assert world.runtime.running == {}
+    assert sorted(world.runtime.stopped) == sorted(world.runtime.started)
+    for recording in await world.store.active():
+        assert recording.state == "recovering"
+        assert recording.attempts[0].gone

@@ -1,0 +1,333 @@
+"""Each rule of the state machine, one by one."""
+
+import pytest
+from wentlive_common.events import BroadcastPaused
+from wentlive_common.ids import new_ulid
+from wentlive_orchestrator.domain import (
+    Policy,
+    accepts,
+    attempt_due,
+    command_for,
+    on_attempt_gone,
+    on_attempt_lost,
+    on_attempt_planned,
+    on_attempt_started,
+    on_broadcast_ended,
+    on_broadcast_seen,
+    on_report,
+    on_stop_requested,
+    on_time,
+    open_recording,
+    overdue,
+)
+
+
+class Story:
+    """A recording and everything told of it, moved on by what happens."""
+
+    def __init__(self, words, policy=None):
+        self.words = words
+        self.clock = words.clock
+        self.policy = policy or Policy()
+        self.told = []
+        self.recording = None
+        self._keep(open_recording(new_ulid(), words.live()))
+
+    def _keep(self, change):
+        self.recording = change.recording
+        self.told += change.events
+        return self
+
+    @property
+    def state(self):
+        return self.recording.state
+
+    @property
+    def kinds(self):
+        return [event.TYPE.removeprefix("recording.") for event in self.told]
+
+    def live(self, sequence=1):
+        return self._keep(on_broadcast_seen(self.recording, self.words.live(sequence), self.clock.now(), self.policy))
+
+    def ended(self, sequence=2):
+        return self._keep(on_broadcast_ended(self.recording, self.words.ended(sequence), self.clock.now(), self.policy))
+
+    def stop(self):
+        return self._keep(on_stop_requested(self.recording, self.clock.now(), self.policy))
+
+    def attempt(self):
+        self._keep(on_attempt_planned(self.recording, "hash", self.clock.now(), self.policy))
+        number = len(self.recording.attempts)
+        return self._keep(on_attempt_started(self.recording, number, {"pid": 1}, self.clock.now()))
+
+    def report(self, state="recording", *parts, outcome=None, reason=None, number=None, sequence=None):
+        number = number or len(self.recording.attempts)
+        sequence = sequence or self.recording.attempt(number).report_sequence + 1
+        report = self.words.report(sequence, state, *parts, outcome=outcome, reason=reason)
+        return self._keep(on_report(self.recording, number, report, self.clock.now(), self.policy))
+
+    def lost(self, reason="it died"):
+        return self._keep(
+            on_attempt_lost(self.recording, len(self.recording.attempts), reason, self.clock.now(), self.policy)
+        )
+
+    def later(self, seconds):
+        self.clock.advance(seconds)
+        return self._keep(on_time(self.recording, self.clock.now(), self.policy))
+
+    @property
+    def due(self):
+        return attempt_due(self.recording, self.clock.now(), self.policy)
+
+    def command(self, number=None):
+        attempt = self.recording.attempt(number or len(self.recording.attempts))
+        return command_for(self.recording, attempt, self.clock.now(), self.policy)
+
+
+@pytest.fixture
+def story(words):
+    return Story(words)
+
+
+def test_the_plain_story_from_live_to_completed(story, words):
+    assert (story.state, story.due) == ("requested", True)
+    assert story.attempt().state == "starting"
+    assert story.report("connecting").state == "starting"
+    assert story.report("recording", words.part()).state == "recording"
+    story.later(2)
+    story.report("recording", words.part(size=2000))
+    assert story.ended().state == "finishing"
+    assert story.command() == "continue", "it drains what is left"
+    story.report("done", words.part(state="closed", size=2100, duration=60.5), outcome="ended")
+    assert story.state == "completed"
+    assert story.kinds == ["requested", "started", "part_opened", "progressed", "part_closed", "completed"]
+    assert [event.sequence for event in story.told] == [1, 2, 3, 4, 5, 6]
+    completed = story.told[-1]
+    assert (completed.parts, completed.bytes, completed.duration) == (1, 2100, 60.5)
+    assert completed.ended_at == story.recording.broadcast_ended_at
+
+
+def test_repeats_change_nothing_but_the_sign_of_life(story):
+    before = story.recording
+    story.clock.advance(60)
+    story.live(sequence=1)
+    assert story.recording.live_seen_at > before.live_seen_at
+    assert story.recording.model_copy(update={"live_seen_at": before.live_seen_at}) == before
+    assert story.kinds == ["requested"]
+
+
+def test_a_late_went_live_does_not_open_an_ended_broadcast_but_a_newer_one_does(story, words):
+    story.attempt().report("recording", words.part()).ended(sequence=3)
+    assert story.live(sequence=2).state == "finishing"
+    assert story.live(sequence=4).state == "recording"
+
+
+def test_an_end_that_is_older_than_what_is_known_is_ignored(story):
+    story.attempt().live(sequence=5).ended(sequence=4)
+    assert story.recording.broadcast_open
+
+
+def test_a_pause_keeps_it_open(story, words):
+    story.attempt().report("recording", words.part())
+    paused = BroadcastPaused(creator_id="7", room_id="42", handle="ann", sequence=2, at=story.clock.now())
+    story._keep(on_broadcast_seen(story.recording, paused, story.clock.now(), story.policy))
+    assert story.state == "recording"
+    assert story.recording.broadcast_sequence == 2
+
+
+def test_an_end_that_only_the_recorder_saw_is_believed_after_a_silence(story, words):
+    story.attempt().report("recording", words.part()).report("done", outcome="ended")
+    assert story.state == "finishing"
+    assert not story.due
+    assert story.later(89).state == "finishing"
+    assert story.later(1).state == "completed"
+
+
+def test_the_watcher_confirms_the_end_at_once(story, words):
+    story.attempt().report("recording", words.part()).report("done", outcome="ended")
+    assert story.ended().state == "completed"
+
+
+def test_a_watcher_who_says_live_after_the_grace_gets_a_new_attempt(story, words):
+    story.attempt().report("recording", words.part(duration=100)).report("done", outcome="ended")
+    story.clock.advance(15)
+    assert story.live().state == "finishing", "what it saw may be a moment old"
+    story.clock.advance(60)
+    assert story.live().state == "recovering"
+    assert story.due
+    assert story.attempt().recording.active_attempt.number == 2
+
+
+def test_recorders_that_keep_seeing_an_end_are_bounded(words):
+    story = Story(words, Policy(max_attempts=3))
+    for _ in range(3):
+        story.attempt().report("done", outcome="ended", reason="offline")
+        story.clock.advance(61)
+        story.live()
+    assert story.state == "failed"
+    assert "3 attempts" in story.recording.failure
+    assert "offline" in story.recording.failure
+
+
+def test_a_lost_attempt_is_replaced_with_a_growing_delay(words):
+    story = Story(words, Policy(max_attempts=4, backoff=1, max_backoff=60))
+    delays = []
+    while not story.recording.terminal:
+        story.attempt().lost()
+        waited = 0
+        while story.state == "recovering" and not story.due:
+            story.later(0.5)
+            waited += 0.5
+        delays.append(waited)
+    assert delays[:3] == [1, 2, 4]
+    assert story.state == "failed"
+    assert story.kinds[-1] == "failed"
+    assert "Gave up after 4 attempts. The last recorder said: it died" in story.told[-1].reason
+
+
+def test_a_fruitful_attempt_is_replaced_at_once_and_not_held_against_it(words):
+    story = Story(words, Policy(max_attempts=2))
+    for _ in range(5):
+        story.attempt().report("recording", words.part(duration=31)).lost()
+        assert (story.state, story.due) == ("recovering", True)
+
+
+def test_lost_after_the_end_it_is_completed_with_what_there_is(story, words):
+    story.attempt().report("recording", words.part(size=7)).ended().lost()
+    assert story.state == "completed"
+    assert story.told[-1].bytes == 7
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_over_with_nothing_recorded_it_fails_and_says_why(story, begun):
+    if begun:
+        story.attempt().report("connecting").ended().lost("it could not connect")
+        assert "it could not connect" in story.recording.failure
+    else:
+        story.ended()
+        assert "before a recorder could start" in story.recording.failure
+    assert story.state == "failed"
+    assert story.told[-1].reason == story.recording.failure
+
+
+def test_a_stop_finishes_although_the_live_goes_on(story, words):
+    story.attempt().report("recording", words.part())
+    assert story.stop().state == "finishing"
+    assert story.command() == "finish"
+    assert story.report("done", words.part(state="closed"), outcome="stopped").state == "completed"
+    assert story.live(sequence=9).state == "completed"
+    assert not story.due
+
+
+def test_a_stop_before_anything_runs_completes_at_once(story):
+    assert story.stop().state == "completed"
+    assert story.told[-1].parts == 0
+
+
+def test_a_recorder_stopped_with_the_orchestrator_is_followed_by_another(words):
+    story = Story(words, Policy(max_attempts=2))
+    for _ in range(4):
+        story.attempt().report("recording", words.part(duration=1)).report("done", outcome="stopped")
+        assert (story.state, story.due) == ("recovering", True)
+
+
+def test_a_recorder_that_drains_too_long_is_told_to_finish_then_given_up(story, words):
+    story.attempt().report("recording", words.part()).ended()
+    since = story.clock.now()
+    story.clock.advance(59)
+    assert story.command() == "continue"
+    story.clock.advance(1)
+    assert story.command() == "finish"
+    for _ in range(3):
+        story.clock.advance(19)
+        story.report("recording")
+        assert not overdue(story.recording, story.recording.attempts[0], story.clock.now(), since, story.policy)
+    story.clock.advance(10)
+    assert "finish" in overdue(story.recording, story.recording.attempts[0], story.clock.now(), since, story.policy)
+
+
+def test_silence_counts_only_while_somebody_listened(story):
+    story.attempt().report("connecting")
+    attempt = story.recording.attempts[0]
+    now = story.clock.advance(3600)
+    assert overdue(story.recording, attempt, now, now, story.policy) == ""
+    assert "60 s" in overdue(story.recording, attempt, now, attempt.heard_at, story.policy)
+
+
+def test_a_lost_recorder_is_told_to_leave_but_what_it_committed_is_kept(story, words):
+    story.attempt().report("recording", words.part()).lost()
+    story.clock.advance(5)
+    story.attempt().report("recording", number=2)
+    story.report("recording", words.part(2, "closed"), number=1)
+    assert story.command(1) == "abandon"
+    assert [part.part for part in story.recording.attempts[0].parts] == [1, 2]
+    assert story.kinds[-2:] == ["part_opened", "part_closed"]
+    assert story.recording.active_attempt.number == 2
+
+
+def test_terminal_is_final_for_late_reports_too(story, words):
+    story.attempt().report("recording", words.part()).ended().lost()
+    before = story.recording
+    report = words.report(9, "recording", words.part(2))
+    assert not accepts(story.recording, story.recording.attempts[0], report)
+    story.report("recording", words.part(2))
+    assert story.recording == before
+
+
+@pytest.mark.parametrize("sequence", [2, 3])
+def test_a_repeated_last_report_is_answered_and_changes_nothing(story, words, sequence):
+    story.attempt().report("recording", words.part()).ended().report("done", outcome="ended")
+    before, told = story.recording, len(story.told)
+    assert accepts(story.recording, story.recording.attempts[0], words.report(sequence, "done", outcome="ended"))
+    story.report("done", outcome="ended", sequence=sequence)
+    assert (story.recording, len(story.told)) == (before, told)
+
+
+def test_a_second_start_of_a_finished_attempt_is_refused(story, words):
+    story.attempt().report("recording", words.part()).report("done", outcome="ended")
+    assert story.state == "finishing"
+    for sequence in (1, 9):
+        assert not accepts(story.recording, story.recording.attempts[0], words.report(sequence, "connecting"))
+
+
+def test_parts_are_told_once_and_progress_in_measure(story, words):
+    story.attempt().report("recording", words.part(committed=False))
+    assert story.kinds == ["requested", "started"], "nothing to watch yet"
+    story.report("recording", words.part())
+    for size in (1100, 1200, 1300):
+        story.clock.advance(0.4)
+        story.report("recording", words.part(size=size))
+    assert story.kinds.count("progressed") == 0
+    story.clock.advance(0.4)
+    story.report("recording", words.part(size=1400))
+    assert story.kinds.count("progressed") == 1
+    story.report("recording", words.part(state="closed", size=1400), words.part(2))
+    story.report("recording", words.part(), words.part(2, size=900))
+    assert story.kinds.count("part_closed") == 1
+    assert story.kinds.count("part_opened") == 2
+    assert [(part.state, part.bytes) for part in story.recording.committed_parts] == [
+        ("closed", 1400),
+        ("open", 1000),
+    ]
+
+
+def test_an_old_report_that_comes_late_is_ignored(story, words):
+    story.attempt().report("recording", words.part(size=5000)).report("recording")
+    story.report("connecting", sequence=1)
+    assert story.state == "recording"
+
+
+def test_it_is_settled_only_when_every_recorder_is_gone(story, words):
+    story.attempt().report("recording", words.part()).ended().lost()
+    assert story.recording.terminal
+    assert not story.recording.settled
+    story._keep(on_attempt_gone(story.recording, 1))
+    assert story.recording.settled
+
+
+def test_a_recorder_that_reports_before_its_start_was_stored_is_known(story, words):
+    story._keep(on_attempt_planned(story.recording, "hash", story.clock.now(), story.policy))
+    story.report("recording", words.part())
+    assert story.recording.attempts[0].state == "running"
+    story._keep(on_attempt_started(story.recording, 1, {"pid": 4}, story.clock.now()))
+    assert story.recording.attempts[0].runtime == {"pid": 4}

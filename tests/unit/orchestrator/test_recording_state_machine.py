@@ -1,0 +1,177 @@
+"""Whatever happens in whatever order: one recorder at a time, an end that is final, and always a way on."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from wentlive_common.events import BroadcastEnded, BroadcastPaused, BroadcastWentLive
+from wentlive_common.ids import new_ulid
+from wentlive_common.job import PartReport, Report
+from wentlive_orchestrator import domain
+
+POLICY = domain.Policy(max_attempts=3, ended_silence=90, ended_grace=20)
+START = datetime(2026, 5, 1, tzinfo=UTC)
+STATES = ("requested", "starting", "recording", "recovering", "finishing", "completed", "failed")
+
+
+class RecordingMachine(RuleBasedStateMachine):
+    @initialize()
+    def begin(self):
+        self.now = START
+        self.watcher = 1
+        self.events = []
+        change = domain.open_recording(new_ulid(), self.seen(BroadcastWentLive, 1))
+        self.recording = change.recording
+        self.events += change.events
+        self.finished_with = None
+
+    def seen(self, kind, sequence):
+        return kind(creator_id="7", room_id="42", handle="ann", sequence=sequence, at=self.now)
+
+    def keep(self, change):
+        if self.recording.terminal:
+            assert not change.events, "nothing is told after the end"
+            assert change.recording.state == self.recording.state
+            assert change.recording.sequence == self.recording.sequence
+        self.recording = change.recording
+        self.events += change.events
+
+    @rule(kind=st.sampled_from([BroadcastWentLive, BroadcastPaused]), back=st.integers(0, 3))
+    def seen_live(self, kind, back):
+        seen = self.seen(kind, max(1, self.watcher - back))
+        self.keep(domain.on_broadcast_seen(self.recording, seen, self.now, POLICY))
+
+    @rule()
+    def watcher_sees_a_change(self):
+        self.watcher += 1
+        self.seen_live(BroadcastWentLive, 0)
+
+    @rule(back=st.integers(-1, 2))
+    def ended(self, back):
+        self.watcher = max(self.watcher, self.watcher - back)
+        seen = self.seen(BroadcastEnded, max(1, self.watcher - back))
+        self.keep(domain.on_broadcast_ended(self.recording, seen, self.now, POLICY))
+
+    @rule()
+    def stop(self):
+        self.keep(domain.on_stop_requested(self.recording, self.now, POLICY))
+
+    @rule(seconds=st.sampled_from([0.5, 3, 25, 100]))
+    def time_passes(self, seconds):
+        self.now += timedelta(seconds=seconds)
+        self.keep(domain.on_time(self.recording, self.now, POLICY))
+
+    @rule(answered=st.booleans())
+    def start(self, answered):
+        before = len(self.recording.attempts)
+        self.keep(domain.on_attempt_planned(self.recording, "hash", self.now, POLICY))
+        if answered and len(self.recording.attempts) > before:
+            self.started(before + 1)
+
+    @rule(number=st.integers(1, 4))
+    def started(self, number):
+        self.keep(domain.on_attempt_started(self.recording, number, {"pid": number}, self.now))
+
+    @precondition(lambda self: self.recording.attempts)
+    @rule(
+        data=st.data(),
+        state=st.sampled_from(["connecting", "recording", "finishing", "done"]),
+        outcome=st.sampled_from(["ended", "stopped", "failed", "fenced", None]),
+        step=st.integers(-1, 2),
+    )
+    def report(self, data, state, outcome, step):
+        attempt = data.draw(st.sampled_from(self.recording.attempts))
+        parts = data.draw(st.lists(part_reports(), max_size=3, unique_by=lambda part: part.part))
+        report = Report(
+            sequence=max(1, attempt.report_sequence + step), at=self.now, state=state,
+            outcome=outcome if state == "done" else None, parts=tuple(parts),
+        )  # fmt: skip
+        self.keep(domain.on_report(self.recording, attempt.number, report, self.now, POLICY))
+
+    @rule(number=st.integers(1, 4))
+    def lost(self, number):
+        self.keep(domain.on_attempt_lost(self.recording, number, "it died", self.now, POLICY))
+
+    @rule(number=st.integers(1, 4))
+    def gone(self, number):
+        self.keep(domain.on_attempt_gone(self.recording, number))
+
+    @invariant()
+    def one_recorder_at_a_time_and_it_is_the_last(self):
+        active = [attempt for attempt in self.recording.attempts if attempt.active]
+        assert len(active) <= 1
+        assert not active or active[0] is self.recording.attempts[-1]
+        assert not (self.recording.terminal and active)
+
+    @invariant()
+    def numbers_grow_without_a_gap(self):
+        assert [event.sequence for event in self.events] == list(range(1, self.recording.sequence + 1))
+        assert [a.number for a in self.recording.attempts] == list(range(1, len(self.recording.attempts) + 1))
+
+    @invariant()
+    def the_end_is_told_once_and_last_with_its_reason(self):
+        ends = [event for event in self.events if event.TYPE in ("recording.completed", "recording.failed")]
+        assert len(ends) == self.recording.terminal
+        if ends:
+            assert self.events[-1] is ends[0]
+            assert ends[0].state == self.recording.state
+        if self.recording.state == "failed":
+            assert self.recording.failure
+
+    @invariant()
+    def each_part_opens_before_it_closes_and_does_both_once(self):
+        opened, closed = [], []
+        for event in self.events:
+            if event.TYPE == "recording.part_opened":
+                opened.append((event.attempt, event.part.part))
+            elif event.TYPE in ("recording.part_closed", "recording.progressed"):
+                key = (event.attempt, event.part.part)
+                assert key in opened
+                assert key not in closed
+                if event.TYPE == "recording.part_closed":
+                    closed.append(key)
+        assert len(opened) == len(set(opened))
+
+    @invariant()
+    def it_can_go_on(self):
+        """Somebody records, somebody will be started, or time alone leads on."""
+        recording = self.recording
+        if recording.terminal or recording.active_attempt:
+            return
+        later = self.now + timedelta(seconds=200)
+        change = domain.on_time(recording, later, POLICY)
+        assert change.recording.terminal or domain.attempt_due(change.recording, later, POLICY)
+
+    @invariant()
+    def it_fits_its_schema_and_the_store(self):
+        recording = self.recording
+        assert recording.state in STATES
+        assert domain.Recording.model_validate_json(recording.model_dump_json(exclude_none=True)) == recording
+
+    def teardown(self):
+        """With every recorder dying and the watcher gone, it ends."""
+        if not hasattr(self, "recording"):
+            return
+        for _ in range(200):
+            if self.recording.terminal:
+                return
+            self.time_passes(100)
+            self.start(answered=True)
+            self.lost(len(self.recording.attempts))
+        raise AssertionError("it never ends")
+
+
+@st.composite
+def part_reports(draw):
+    number = draw(st.integers(1, 3))
+    size = draw(st.sampled_from([0, 10, 1000, 5000]))
+    return PartReport(
+        part=number, state=draw(st.sampled_from(["open", "closed"])), blob=f"p{number}.mp4",
+        index_blob=f"p{number}.index", opened_at=START, committed_at=draw(st.sampled_from([None, START])),
+        bytes=size, duration=size / 50,
+    )  # fmt: skip
+
+
+TestRecordingMachine = RecordingMachine.TestCase
+TestRecordingMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -1,0 +1,171 @@
+"""The recorders' HTTP channel: who may report, what is answered, what is refused and how."""
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from wentlive_common.errors import Conflict
+from wentlive_common.ids import new_ulid
+from wentlive_orchestrator.domain import (
+    Policy,
+    on_attempt_lost,
+    on_attempt_planned,
+    on_broadcast_ended,
+    on_stop_requested,
+)
+from wentlive_orchestrator.jobs import JobOffice, hash_token
+from wentlive_orchestrator.ledger import RecordingLedger
+from wentlive_orchestrator.metrics import OrchestratorMetrics
+from wentlive_orchestrator.reports import ReportDesk
+from wentlive_orchestrator.testing import FakeGrants, InMemoryRecordings
+
+TOKEN = "the-job-token"
+POLICY = Policy()
+
+
+class Channel:
+    def __init__(self, clock):
+        self.store = InMemoryRecordings()
+        self.ledger = RecordingLedger(self.store, clock, POLICY)
+        jobs = JobOffice(FakeGrants(clock.now), 3600, clock)
+        metrics = OrchestratorMetrics(CollectorRegistry())
+        app = Starlette(routes=ReportDesk(self.ledger, jobs, metrics.reports).routes())
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://o")
+
+    async def change(self, decide):
+        self.recording = await self.ledger.change(self.recording.recording_id, decide)
+
+    async def post(self, report=None, token=TOKEN, path=None, content=None):
+        path = path or f"/v1/recordings/{self.recording.recording_id}/attempts/1/reports"
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        body = content if content is not None else report.model_dump_json()
+        return await self.client.post(path, content=body, headers=headers)
+
+
+@pytest.fixture
+async def channel(clock, words):
+    channel = Channel(clock)
+    channel.recording = await channel.ledger.went_live(words.live())
+    await channel.change(lambda r, now: on_attempt_planned(r, hash_token(TOKEN), now, POLICY))
+    async with channel.client:
+        yield channel
+
+
+async def test_a_report_is_kept_and_answered(channel, words):
+    answer = await channel.post(words.report(1, "recording", words.part(), granted_through_part=4))
+    assert answer.status_code == 200
+    assert answer.json() == {"command": "continue", "grants": []}
+    recording = await channel.store.get(channel.recording.recording_id)
+    assert recording.state == "recording"
+    assert recording.committed_parts[0].bytes == 1000
+
+
+async def test_a_recorder_that_runs_short_of_grants_gets_the_next(channel, words):
+    answer = await channel.post(words.report(1, "recording", words.part(3), granted_through_part=4))
+    stems = [grant["blob"].rpartition("/")[2] for grant in answer.json()["grants"]]
+    assert stems == ["a1-p5.mp4", "a1-p5.index", "a1-p5.jpg", "a1-p6.mp4", "a1-p6.index", "a1-p6.jpg"]
+    assert "sig=fake" in answer.json()["grants"][0]["url"], "the private channel shows them in clear"
+
+
+async def test_grants_are_renewed_when_half_of_their_time_is_over(channel, words, clock):
+    soon = clock.now().replace(minute=20)
+    report = words.report(
+        1, "recording", words.part(1, "closed"), words.part(2), granted_through_part=5, grants_expire_at=soon
+    )
+    grants = (await channel.post(report)).json()["grants"]
+    assert [grant["blob"].rpartition("/")[2] for grant in grants if grant["blob"].endswith("mp4")] == [
+        "a1-p2.mp4", "a1-p3.mp4", "a1-p4.mp4", "a1-p5.mp4",
+    ]  # fmt: skip
+
+
+async def test_grants_at_once_are_bounded_whatever_is_reported(channel, words):
+    answer = await channel.post(words.report(1, "recording", words.part(1), words.part(90_000)))
+    assert len(answer.json()["grants"]) <= 16 * 3
+
+
+async def test_it_is_told_to_finish_and_to_leave(channel, words):
+    await channel.change(lambda r, now: on_stop_requested(r, now, POLICY))
+    assert (await channel.post(words.report(1))).json()["command"] == "finish"
+
+
+async def test_a_lost_attempt_is_told_to_leave_while_the_recording_goes_on(channel, words):
+    await channel.change(lambda r, now: on_attempt_lost(r, 1, "silent", now, POLICY))
+    answer = await channel.post(words.report(1, "recording", words.part()))
+    assert (answer.status_code, answer.json()) == (200, {"command": "abandon", "grants": []})
+    assert (await channel.store.get(channel.recording.recording_id)).committed_parts
+
+
+async def test_what_is_over_is_a_conflict(channel, words):
+    await channel.change(lambda r, now: on_stop_requested(r, now, POLICY))
+    done = words.report(1, "done", outcome="stopped")
+    assert (await channel.post(done)).status_code == 200
+    assert (await channel.post(done)).status_code == 200, "a last report whose answer was lost"
+    refused = await channel.post(words.report(2))
+    assert refused.status_code == 409
+    assert refused.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("token", [None, "wrong", TOKEN + "x", "é"])
+async def test_without_the_jobs_own_token_it_is_refused(channel, words, token):
+    if token == "é":
+        path = f"/v1/recordings/{channel.recording.recording_id}/attempts/1/reports"
+        answer = await channel.client.post(path, headers={b"authorization": "Bearer é".encode()})
+    else:
+        answer = await channel.post(words.report(1), token=token)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert TOKEN not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/v1/recordings/{}/attempts/2/reports", "/v1/recordings/{}/attempts/0/reports"])
+async def test_an_attempt_that_is_not_there(channel, words, path):
+    assert (await channel.post(words.report(1), path=path.format(channel.recording.recording_id))).status_code == 404
+
+
+async def test_a_recording_that_is_not_there(channel, words):
+    answer = await channel.post(words.report(1), path=f"/v1/recordings/{new_ulid()}/attempts/1/reports")
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"null", b"[]", b"{}", b"\xff", b'{"sequence": 0}', b'{"sequence":1,"at":"x","state":"asleep"}']
+)
+async def test_what_is_no_report_is_refused_by_field_without_quoting_it(channel, body):
+    answer = await channel.post(content=body)
+    assert answer.status_code == 422
+    assert answer.json()["title"]
+    assert "asleep" not in answer.text
+
+
+async def test_a_body_that_is_too_long_is_refused(channel):
+    assert (await channel.post(content=b" " * (256 * 1024 + 1))).status_code == 422
+
+
+async def test_racing_writers_are_retried(channel, words):
+    save, races = channel.store.save, []
+
+    async def contended(recording, events):
+        if len(races) < 3:
+            races.append(1)
+            raise Conflict
+        return await save(recording, events)
+
+    channel.store.save = contended
+    assert (await channel.post(words.report(1))).status_code == 200
+
+
+async def test_endless_races_are_busy_not_a_reason_to_leave(channel, words):
+    async def contended(recording, events):
+        raise Conflict
+
+    channel.store.save = contended
+    assert (await channel.post(words.report(1))).status_code == 503
+
+
+async def test_a_reason_is_freed_of_signatures_before_anybody_reads_it(channel, words):
+    await channel.change(lambda r, now: on_broadcast_ended(r, words.ended(), now, POLICY))
+    reason = "403 from https://blobs.invalid/x.mp4?sv=1&sig=topsecret"
+    await channel.post(words.report(1, "done", outcome="failed", reason=reason))
+    recording = await channel.store.get(channel.recording.recording_id)
+    assert "403 from https://blobs.invalid/x.mp4" in recording.failure
+    assert "topsecret" not in recording.model_dump_json()
