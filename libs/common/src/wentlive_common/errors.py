@@ -2,10 +2,12 @@
 
 WentliveError
 ├── Transient            the same call may succeed later: retry with backoff
+│   └── StoreUnavailable a database does not answer
 ├── Permanent            no retry will help: dead-letter it, show it
 │   └── InvalidInput     somebody gave us something that cannot be what it should be (HTTP 422)
 ├── NotFound             the thing is not there (HTTP 404)
 ├── Conflict             somebody else was first, or it changed meanwhile (HTTP 409)
+│   └── AlreadyExists    something with this key is there already
 ├── Unauthenticated      nobody is known to be asking (HTTP 401)
 └── Forbidden            somebody is asking who may not (HTTP 403)
 
@@ -32,6 +34,10 @@ class Transient(WentliveError):
     """It did not work this time; it is worth another try."""
 
 
+class StoreUnavailable(Transient):
+    """The database does not answer; it will be tried again."""
+
+
 class Permanent(WentliveError):
     """It will not work, however often it is tried."""
 
@@ -46,6 +52,10 @@ class NotFound(WentliveError):
 
 class Conflict(WentliveError):
     """It was changed or created by somebody else meanwhile; read it again and retry."""
+
+
+class AlreadyExists(Conflict):
+    """Something with this key is stored already."""
 
 
 class Unauthenticated(WentliveError):

@@ -1,7 +1,7 @@
 """The contract between orchestrator and recorder: one job in, reports out, an answer to each.
 
 A recorder holds no account key and no broker password: the job gives it a token for its own reports and
-one write-only grant for each blob it may create. Reports carry state, not deltas, so losing or repeating one
+one grant for each blob it may create. Reports carry state, not deltas, so losing or repeating one
 is harmless.
 """
 

@@ -79,8 +79,11 @@ def configure_logging(service: str, *, level: str = "INFO", style: Literal["auto
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # These say at INFO what our own events say better, and put whole URLs into it.
-    for chatty in ("httpx", "httpcore", "azure", "aio_pika", "aiormq", "uvicorn", "pymongo"):
+    for chatty in ("httpx", "httpcore", "azure", "uvicorn", "pymongo"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # An error line for each connection attempt while a broker is away; the bus says that once.
+    for noisy in ("aio_pika", "aiormq"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),

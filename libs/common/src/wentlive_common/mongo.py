@@ -12,7 +12,7 @@ from pymongo import ASCENDING, AsyncMongoClient, errors
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
-from wentlive_common.errors import Conflict, Permanent, Transient
+from wentlive_common.errors import AlreadyExists, Permanent, StoreUnavailable
 from wentlive_common.events import AnyEvent, parse_event
 
 Document = dict[str, Any]
@@ -20,14 +20,6 @@ Collection = AsyncCollection[Document]
 Database = AsyncDatabase[Document]
 
 ResultT = TypeVar("ResultT")
-
-
-class StoreUnavailable(Transient):
-    """The database does not answer; it will be tried again."""
-
-
-class AlreadyExists(Conflict):
-    """Something with this key is stored already."""
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from wentlive_common.bus import EventBus
-from wentlive_common.errors import Transient
+from wentlive_common.errors import Permanent, Transient
 from wentlive_common.events import AnyEvent
 from wentlive_common.lifecycle import wait_any
 
@@ -70,12 +70,19 @@ class OutboxRelay:
         published: list[str] = []
         try:
             for event in events:
-                await self._bus.publish(event)
+                await self._publish(event)
                 published.append(event.id)
         finally:
             if published:
                 await self._outbox.clear(published)
         return len(events) == BATCH
+
+    async def _publish(self, event: AnyEvent) -> None:
+        try:
+            await self._bus.publish(event)
+        except Permanent as error:
+            # No consumer could read it: keeping it would hold up everything behind it for ever.
+            log.error("event_unpublishable", event_id=event.id, type=event.type, error=error.message)
 
     async def _last_words(self) -> None:
         try:

@@ -1,7 +1,7 @@
 """What all services' settings share: read once, checked, frozen, and shown without secrets."""
 
 import os
-from typing import Any
+from typing import Any, Literal
 
 from pydantic_settings import (
     BaseSettings,
@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_nested_delimiter="__")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @classmethod
     def settings_customise_sources(

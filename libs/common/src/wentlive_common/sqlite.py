@@ -3,13 +3,13 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import aiosqlite
 
-from wentlive_common.errors import Permanent
+from wentlive_common.errors import AlreadyExists, Permanent, StoreUnavailable
 from wentlive_common.events import AnyEvent, parse_event
 
 OUTBOX_TABLE = (
@@ -21,29 +21,56 @@ class SchemaTooNew(Permanent):
     """The database was written by a newer Wentlive: upgrade this one, or use another data folder."""
 
 
+@contextmanager
+def sqlite_errors() -> Generator[None]:
+    """Translates what SQLite raises. A full disk or a lock held for too long may pass; it is tried again."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise AlreadyExists from error
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailable(f"The database does not answer: {error}") from error
+    except sqlite3.Error as error:
+        raise Permanent(f"The database refused: {type(error).__name__}: {error}") from error
+
+
 class SqliteDatabase:
     """One connection for a process. Writers take turns; each write is one transaction with its events."""
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self.connection = connection
-        self._writing = asyncio.Lock()
+        self._turn = asyncio.Lock()
+        self._writer: asyncio.Task[object] | None = None
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[aiosqlite.Connection]:
         """A transaction: all of it is kept when the body ends, none of it when the body raises or the process dies."""
-        async with self._writing:
-            await self.connection.execute("BEGIN IMMEDIATE")
+        async with self._turn:
+            self._writer = asyncio.current_task()
             try:
-                yield self.connection
+                with sqlite_errors():
+                    await self.connection.execute("BEGIN IMMEDIATE")
+                    yield self.connection
+                    await asyncio.shield(self.connection.commit())
             except BaseException:
+                # Does nothing without a transaction: when BEGIN failed, or a cancelled commit went through.
                 await asyncio.shield(self.connection.rollback())
                 raise
-            await asyncio.shield(self.connection.commit())
+            finally:
+                self._writer = None
 
     async def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[aiosqlite.Row]:
+        """What is committed; inside `write`, what this transaction sees."""
+        if asyncio.current_task() is self._writer:
+            return await self._read(sql, parameters)
+        async with self._turn:
+            return await self._read(sql, parameters)
+
+    async def _read(self, sql: str, parameters: Sequence[object]) -> list[aiosqlite.Row]:
         # In one go: a statement left open between two steps holds an old snapshot, and a `BEGIN IMMEDIATE` beside it
         # would fail at once, without waiting, whenever another process has written meanwhile.
-        return list(await self.connection.execute_fetchall(sql, parameters))
+        with sqlite_errors():
+            return list(await self.connection.execute_fetchall(sql, parameters))
 
     async def row(self, sql: str, parameters: Sequence[object] = ()) -> aiosqlite.Row | None:
         """The first of a few: all of them are read."""
@@ -57,9 +84,7 @@ class SqliteDatabase:
         )
 
     async def pending(self, limit: int) -> Sequence[AnyEvent]:
-        # Readers share the writer's connection and would see what it has not committed, and may yet roll back.
-        async with self._writing:
-            rows = await self.rows("SELECT body FROM outbox ORDER BY seq LIMIT ?", (limit,))
+        rows = await self.rows("SELECT body FROM outbox ORDER BY seq LIMIT ?", (limit,))
         return [parse_event(str(row["body"]).encode()) for row in rows]
 
     async def clear(self, ids: Sequence[str]) -> None:

@@ -36,7 +36,6 @@ class OrchestratorSettings(Settings):
     """Whether recorders end together with an orchestrator that is stopped (not with one that is killed)."""
     stop_seconds: Seconds = 8.0
     policy: Policy = Policy()
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @property
     def recorder_env(self) -> dict[str, str]:

@@ -5,14 +5,14 @@ import sys
 
 import structlog
 from pydantic import ValidationError
+from wentlive_common.entrypoint import read_settings
 from wentlive_common.job import RecordingJob
 from wentlive_common.lifecycle import stop_on_signals
-from wentlive_common.logging import configure_logging
 
 from wentlive_recorder.bootstrap import bootstrap
 from wentlive_recorder.settings import RecorderSettings
 
-RECORDER_STARTED, JOB_UNREADABLE = "recorder_started", "job_unreadable"
+JOB_UNREADABLE = "job_unreadable"
 _LARGEST_JOB = 1024 * 1024
 _UNREADABLE = 64
 
@@ -25,14 +25,12 @@ def read_job(settings: RecorderSettings) -> RecordingJob:
 
 async def record(settings: RecorderSettings, job: RecordingJob) -> None:
     structlog.contextvars.bind_contextvars(recording_id=job.recording_id, attempt=job.attempt, creator=job.handle)
-    structlog.get_logger(__name__).info(RECORDER_STARTED, settings=settings.summary())
     async with bootstrap(settings, job) as recorder, stop_on_signals() as stop:
         await recorder.run(stop)
 
 
 def main() -> None:
-    settings = RecorderSettings()
-    configure_logging("recorder", level=settings.log_level)
+    settings = read_settings("recorder", RecorderSettings)
     try:
         job = read_job(settings)
     except ValidationError as error:

@@ -51,4 +51,3 @@ class RecorderSettings(Settings):
     longest_part: float = Field(default=6 * 3600.0, gt=0)
     """Seconds; a commit each 2 s keeps this far below Azure's 50,000 blocks."""
     largest_part: int = Field(default=100 * 1024**3, gt=0)
-    log_level: str = "INFO"

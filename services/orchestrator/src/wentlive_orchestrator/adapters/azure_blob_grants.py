@@ -1,4 +1,4 @@
-"""Grants as shared access signatures: one blob each, write-only, short, signed locally with the account's key."""
+"""Grants as shared access signatures: one blob each, its own only, short, signed locally with the account's key."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -16,9 +16,11 @@ from wentlive_common.job import BlobGrant
 API_VERSION = "2026-02-06"
 """Pinned: the newest one that every supported Azurite speaks."""
 CLOCK_SKEW = timedelta(minutes=5)
-MEDIA = BlobSasPermissions(create=True, write=True)
-INDEX = BlobSasPermissions(create=True, write=True, add=True)
-SUFFIXES = ((".mp4", MEDIA), (".index", INDEX), (".jpg", MEDIA))
+# A recorder reads back only what it wrote itself: whether a commit whose answer was lost took place.
+MEDIA = BlobSasPermissions(read=True, create=True, write=True)
+INDEX = BlobSasPermissions(read=True, create=True, write=True, add=True)
+POSTER = BlobSasPermissions(create=True, write=True)
+SUFFIXES = ((".mp4", MEDIA), (".index", INDEX), (".jpg", POSTER))
 
 
 class StorageUnavailable(Transient):

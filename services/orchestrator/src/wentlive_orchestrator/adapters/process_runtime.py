@@ -34,7 +34,7 @@ RECORDER = (sys.executable, "-P", "-m", "wentlive_recorder")
 NAME = "WENTLIVE_PROCESS_NAME"
 OWNER = "WENTLIVE_PROCESS_OWNER"
 PASSED_ON = (
-    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "WENTLIVE_RUN",
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
 )  # fmt: skip
 KILL_SECONDS = 5.0
