@@ -1,0 +1,36 @@
+"""`python -m wentlive_devkit.tiktok`: the simulator as a process of its own."""
+
+import argparse
+import asyncio
+import sys
+
+from wentlive_common.errors import WentliveError
+from wentlive_common.lifecycle import stop_on_signals
+
+from wentlive_devkit.tiktok.scenario import Scenario, load_scenario
+from wentlive_devkit.tiktok.server import TikTokSimulator
+
+
+def main() -> int:
+    """Prints the base URL on one line, then serves until SIGINT or SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m wentlive_devkit.tiktok", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
+    parser.add_argument("--scenario", default="demo", help="a scenario's name, or a JSON or TOML file")
+    arguments = parser.parse_args()
+    try:
+        asyncio.run(_serve(load_scenario(arguments.scenario), arguments.port))
+    except WentliveError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+async def _serve(scenario: Scenario, port: int) -> None:
+    async with stop_on_signals() as stop, TikTokSimulator.start(scenario, port) as simulator:
+        sys.stdout.write(f"{simulator.base_url}\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""Who exists in the simulated TikTok and what each is doing at this moment."""
+
+import hashlib
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from wentlive_common.clock import Clock
+from wentlive_common.errors import Conflict, NotFound
+
+from wentlive_devkit.tiktok.scenario import CreatorScript, LiveScript, Scenario
+
+LIVE = 2
+PAUSED = 3
+ENDED = 4
+
+_A_DAY = 86_400.0
+_YESTERDAY = LiveScript(title="Yesterday", duration_s=3600)
+
+
+class NoSuchCreator(NotFound):
+    """Nobody in the scenario has that handle."""
+
+
+class NotNow(Conflict):
+    """The creator's broadcast is not in a state that allows this."""
+
+
+@dataclass(slots=True)
+class Broadcast:
+    """One live; moments are seconds on the world's clock."""
+
+    room_id: str
+    stream_id: str
+    script: LiveScript
+    started: float
+    started_at: datetime
+    ends: float | None
+    base_ms: int
+    cuts: list[float]
+    pauses: list[tuple[float, float | None]] = field(default_factory=list[tuple[float, float | None]])
+
+    def status(self, now: float) -> int:
+        if self.ends is not None and now >= self.ends:
+            return ENDED
+        return PAUSED if self.pauses and self.pauses[-1][1] is None else LIVE
+
+    def position_ms(self, now: float) -> int:
+        return int((now - self.started) * 1000)
+
+    def cut_between(self, joined: float, now: float) -> float | None:
+        """When a connection made at `joined` is dropped, if that moment has come."""
+        return min((cut for cut in self.cuts if joined < cut <= now), default=None)
+
+
+@dataclass(slots=True)
+class Creator:
+    script: CreatorScript
+    user_id: str
+    sec_uid: str
+    broadcasts: list[Broadcast] = field(default_factory=list[Broadcast])
+
+    def latest(self, now: float) -> Broadcast | None:
+        """The broadcast that TikTok would speak of: the last to have begun."""
+        begun = [broadcast for broadcast in self.broadcasts if broadcast.started <= now]
+        return max(begun, key=lambda broadcast: broadcast.started, default=None)
+
+
+class World:
+    """The scenario set going: time alone moves it, and whoever calls go_live, end, pause, resume or drop."""
+
+    def __init__(self, scenario: Scenario, clock: Clock) -> None:
+        self._clock = clock
+        self._epoch = clock.monotonic()
+        self._epoch_at = clock.now()
+        self._chance = random.Random()  # noqa: S311 - ids that only must not repeat
+        self.scenario = scenario
+        self.closed = False
+        self.creators = {script.handle: _creator(script) for script in scenario.creators}
+        for creator in self.creators.values():
+            script = creator.script
+            if script.past_live and script.kind != "never_live":
+                creator.broadcasts.append(self._broadcast(_YESTERDAY, -_A_DAY))
+            for live in script.lives:
+                creator.broadcasts.append(self._broadcast(live, live.starts_after_s))
+
+    def now(self) -> float:
+        """Seconds since the world began."""
+        return self._clock.monotonic() - self._epoch
+
+    def wall(self) -> datetime:
+        return self._clock.now()
+
+    def close(self) -> None:
+        """The simulator stops: every stream breaks off."""
+        self.closed = True
+
+    def creator(self, handle: str) -> Creator:
+        try:
+            return self.creators[handle]
+        except KeyError:
+            raise NoSuchCreator(f"Nobody in the scenario is called {handle}.") from None
+
+    def find_stream(self, stream_id: str) -> tuple[Creator, Broadcast] | None:
+        """The creator and the broadcast of a stream that is on now."""
+        for creator in self.creators.values():
+            broadcast = creator.latest(self.now())
+            if broadcast and broadcast.stream_id == stream_id and broadcast.status(self.now()) != ENDED:
+                return creator, broadcast
+        return None
+
+    def find_room(self, room_id: str) -> tuple[Creator, Broadcast] | None:
+        for creator in self.creators.values():
+            for broadcast in creator.broadcasts:
+                if broadcast.room_id == room_id and broadcast.started <= self.now():
+                    return creator, broadcast
+        return None
+
+    def go_live(self, handle: str, live: LiveScript | None = None) -> Broadcast:
+        """A new room from now on; `starts_after_s` counts from now."""
+        creator = self.creator(handle)
+        if creator.script.kind == "never_live":
+            raise NotNow(f"{handle} never goes live in this scenario.")
+        current = creator.latest(self.now())
+        if current and current.status(self.now()) != ENDED:
+            raise NotNow(f"{handle} is live already, in room {current.room_id}.")
+        live = live or LiveScript()
+        broadcast = self._broadcast(live, self.now() + live.starts_after_s)
+        creator.broadcasts.append(broadcast)
+        return broadcast
+
+    def end(self, handle: str) -> Broadcast:
+        broadcast = self._current(handle)
+        broadcast.ends = self.now()
+        return broadcast
+
+    def pause(self, handle: str) -> Broadcast:
+        broadcast = self._current(handle)
+        if broadcast.status(self.now()) == PAUSED:
+            raise NotNow(f"{handle} has paused already.")
+        broadcast.pauses.append((self.now(), None))
+        return broadcast
+
+    def resume(self, handle: str) -> Broadcast:
+        broadcast = self._current(handle)
+        if broadcast.status(self.now()) != PAUSED:
+            raise NotNow(f"{handle} has not paused.")
+        broadcast.pauses[-1] = (broadcast.pauses[-1][0], self.now())
+        return broadcast
+
+    def drop(self, handle: str) -> Broadcast:
+        """Cuts every connection that is open now; a new one goes on in the same room."""
+        broadcast = self._current(handle)
+        broadcast.cuts.append(self.now())
+        return broadcast
+
+    def _current(self, handle: str) -> Broadcast:
+        broadcast = self.creator(handle).latest(self.now())
+        if broadcast is None or broadcast.status(self.now()) == ENDED:
+            raise NotNow(f"{handle} is not live.")
+        return broadcast
+
+    def _broadcast(self, live: LiveScript, starts: float) -> Broadcast:
+        started_at = self._epoch_at + timedelta(seconds=starts)
+        return Broadcast(
+            # As TikTok's own: seconds in the upper half, so that later rooms have larger numbers.
+            room_id=str(int(started_at.timestamp()) << 32 | self._chance.getrandbits(31)),
+            stream_id=str(3_000_000_000_000_000_000 + self._chance.getrandbits(59)),
+            script=live,
+            started=starts,
+            started_at=started_at.astimezone(UTC),
+            ends=None if live.duration_s is None else starts + live.duration_s,
+            base_ms=self._chance.randrange(60_000, 4_000_000),
+            cuts=[starts + after for after in live.cut_after_s],
+        )
+
+
+def _creator(script: CreatorScript) -> Creator:
+    """The same handle has the same identity in every run."""
+    digest = hashlib.sha256(script.handle.encode()).digest()
+    return Creator(
+        script=script,
+        user_id=str(6_000_000_000_000_000_000 + int.from_bytes(digest[:7])),
+        sec_uid="MS4wLjABAAAA" + hashlib.sha512(digest).hexdigest()[:64],
+    )

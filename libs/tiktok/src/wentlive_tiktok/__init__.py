@@ -1,0 +1,1 @@
+"""The TikTok edge: asks whether a creator is live, checks every payload, gives typed answers."""

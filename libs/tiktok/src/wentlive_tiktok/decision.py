@@ -1,0 +1,122 @@
+"""From an answer of `api-live/user/room` to what it means for a creator: the decision table, and nothing else."""
+
+from wentlive_tiktok.ladders import has_ladder, streams_of
+from wentlive_tiktok.payload import AnswerPayload, DataPayload, LiveRoomPayload, UpstreamChanged, check, read
+from wentlive_tiktok.status import (
+    Live,
+    LiveStatus,
+    NotFound,
+    Offline,
+    Paused,
+    Profile,
+    Restricted,
+    RestrictionReason,
+    Room,
+    Unknown,
+)
+
+OK = 0
+PARAMS_ERROR = 19881005
+USER_NOT_FOUND = 19881007
+AGE_OR_LOGIN = 4003110
+
+LIVE = 2
+PAUSED = 3
+ENDED = 4
+
+
+def decide(handle: str, body: bytes) -> LiveStatus:
+    """What the JSON body says about the creator; a shape that is not known is Unknown, never offline."""
+    try:
+        answer = read(AnswerPayload, body, "answer")
+        if answer.status_code == OK:
+            return _decide_data(check(DataPayload, answer.data, "data"))
+    except UpstreamChanged as error:
+        return Unknown(why=error.message)
+    return _decide_refusal(handle, answer)
+
+
+def _decide_refusal(handle: str, answer: AnswerPayload) -> LiveStatus:
+    if answer.status_code == USER_NOT_FOUND:
+        return NotFound(handle=handle)
+    if answer.status_code == AGE_OR_LOGIN:
+        return Restricted(reason="age")
+    if answer.status_code == PARAMS_ERROR:
+        return Unknown(why="TikTok did not accept the question (params_error).")
+    return Unknown(why=f"TikTok answered with code {answer.status_code} ({answer.message[:80]}).")
+
+
+def _decide_data(data: DataPayload) -> LiveStatus:
+    profile = _profile(data)
+    if data.user.secret:
+        return Restricted(reason="private", profile=profile)
+    room = _room(data)
+    status = _status(data)
+    if status in (LIVE, PAUSED):
+        return _decide_broadcast(data.live_room, room, profile, paused=status == PAUSED)
+    if status == ENDED or room is None:
+        return Offline(profile=profile, last_room=room)
+    return Unknown(why=f"TikTok gave room {room.room_id} the status {status}.")
+
+
+def _decide_broadcast(
+    payload: LiveRoomPayload | None, room: Room | None, profile: Profile, *, paused: bool
+) -> LiveStatus:
+    reason = _restriction(payload)
+    if reason:
+        return Restricted(reason=reason, profile=profile)
+    if room is None:
+        return Unknown(why="TikTok says live without naming a room.")
+    if paused:
+        return Paused(room=room, profile=profile)
+    if payload is None or not has_ladder(payload):
+        return Restricted(reason="age", profile=profile)
+    streams = streams_of(payload)
+    if not streams:
+        return Unknown(why=f"TikTok says that room {room.room_id} is live but gives no stream.")
+    return Live(room=room, profile=profile, streams=streams)
+
+
+def _restriction(room: LiveRoomPayload | None) -> RestrictionReason | None:
+    if room is None:
+        return None
+    if room.live_sub_only:
+        return "subscribers"
+    if room.paid_event and room.paid_event.paid_type > 0:
+        return "paid"
+    return None
+
+
+def _status(data: DataPayload) -> int | None:
+    """The room's own status; the user's where the room has none."""
+    if data.live_room is not None and data.live_room.status is not None:
+        return data.live_room.status
+    return data.user.status
+
+
+def _profile(data: DataPayload) -> Profile:
+    user = data.user
+    return Profile(
+        creator_id=user.id,
+        handle=user.unique_id.lower(),
+        nickname=user.nickname or user.unique_id,
+        avatar_url=user.avatar_medium or user.avatar_larger or user.avatar_thumb,
+        verified=bool(user.verified),
+        follower_count=data.stats.follower_count if data.stats else None,
+        sec_uid=user.sec_uid or None,
+    )
+
+
+def _room(data: DataPayload) -> Room | None:
+    """The room that the answer is about; None for somebody who never went live."""
+    room_id = data.user.room_id.lstrip("0")
+    if not room_id:
+        return None
+    payload = data.live_room or LiveRoomPayload()
+    return Room(
+        room_id=room_id,
+        title=payload.title.strip(),
+        cover_url=payload.cover_url or payload.square_cover_img,
+        started_at=payload.start_time,
+        viewer_count=payload.live_room_stats.user_count if payload.live_room_stats else None,
+    )
