@@ -37,7 +37,9 @@ def clock() -> HandClock:
 
 def a_world(clock: HandClock, *lives: LiveScript, **creator: object) -> World:
     script = CreatorScript.model_validate({"handle": "ada", "nickname": "Ada", "lives": lives, **creator})
-    return World(Scenario(creators=(script,)), clock)
+    world = World(Scenario(creators=(script,)), clock)
+    world.begin()
+    return world
 
 
 def test_lives_come_and_go_with_time(clock: HandClock):
@@ -146,3 +148,14 @@ def test_json_scenarios_are_read_too(tmp_path: Path):
 def test_a_loop_that_would_have_a_seam_is_refused():
     with pytest.raises(ValidationError, match="multiple of 8"):
         MediaScript(loop_s=10)
+
+
+def test_a_waiting_scenario_counts_from_its_beginning(clock: HandClock):
+    script = CreatorScript(handle="ada", nickname="Ada", lives=(LiveScript(starts_after_s=5),))
+    world = World(Scenario(creators=(script,)), clock)
+    clock.seconds += 60
+    assert all(broadcast.started < 0 for broadcast in world.creator("ada").broadcasts)
+    world.begin()
+    assert world.creator("ada").broadcasts[-1].started == 65
+    with pytest.raises(NotNow):
+        world.begin()

@@ -16,17 +16,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m wentlive_devkit.tiktok", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
     parser.add_argument("--scenario", default="demo", help="a scenario's name, or a JSON or TOML file")
+    parser.add_argument("--wait", action="store_true", help="begin the scenario's lives only at POST /_sim/begin")
     arguments = parser.parse_args()
     try:
-        asyncio.run(_serve(load_scenario(arguments.scenario), arguments.port))
+        asyncio.run(_serve(load_scenario(arguments.scenario), arguments.port, waiting=arguments.wait))
     except WentliveError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
 
 
-async def _serve(scenario: Scenario, port: int) -> None:
-    async with stop_on_signals() as stop, TikTokSimulator.start(scenario, port) as simulator:
+async def _serve(scenario: Scenario, port: int, *, waiting: bool) -> None:
+    async with stop_on_signals() as stop, TikTokSimulator.start(scenario, port, waiting=waiting) as simulator:
         sys.stdout.write(f"{simulator.base_url}\n")
         sys.stdout.flush()
         await stop.wait()

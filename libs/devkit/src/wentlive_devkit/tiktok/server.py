@@ -42,9 +42,16 @@ class TikTokSimulator:
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, scenario: Scenario, port: int = 0, clock: Clock | None = None) -> AsyncGenerator[Self]:
-        """Serves on 127.0.0.1 while the body runs; port 0 takes a free one. The scenario's clock starts now."""
+    async def start(
+        cls, scenario: Scenario, port: int = 0, clock: Clock | None = None, *, waiting: bool = False
+    ) -> AsyncGenerator[Self]:
+        """Serves on 127.0.0.1 while the body runs; port 0 takes a free one.
+
+        The scenario's lives count from now or, when `waiting`, from `POST /_sim/begin`.
+        """
         world = World(scenario, clock or SystemClock())
+        if not waiting:
+            world.begin()
         edge = _LateApp()
         async with AsyncExitStack() as stack:
             stack.enter_context(breaking_off_is_no_error())
@@ -85,6 +92,7 @@ class _Site:
             Route("/img/{handle}/avatar.png", self.avatar),
             Route("/img/{handle}/cover.png", self.cover),
             Route("/_sim/state", self.state),
+            Route("/_sim/begin", self.begin, methods=["POST"]),
             Route("/_sim/creators/{handle}/{action}", self.control, methods=["POST"]),
         ]
         return Starlette(routes=routes, exception_handlers={WentliveError: _refuse})
@@ -139,6 +147,10 @@ class _Site:
         return Response((await self._studio.clip(creator)).cover_png, media_type="image/png")
 
     async def state(self, _request: Request) -> Response:
+        return JSONResponse(describe(self._world))
+
+    async def begin(self, _request: Request) -> Response:
+        self._world.begin()
         return JSONResponse(describe(self._world))
 
     async def control(self, request: Request) -> Response:

@@ -81,8 +81,16 @@ class World:
             script = creator.script
             if script.past_live and script.kind != "never_live":
                 creator.broadcasts.append(self._broadcast(_YESTERDAY, -_A_DAY))
-            for live in script.lives:
-                creator.broadcasts.append(self._broadcast(live, live.starts_after_s))
+        self._begun = False
+
+    def begin(self) -> None:
+        """Sets the scenario's lives going: their `starts_after_s` counts from now."""
+        if self._begun:
+            raise NotNow("The scenario has begun already.")
+        self._begun = True
+        for creator in self.creators.values():
+            for live in creator.script.lives:
+                creator.broadcasts.append(self._broadcast(live, self.now() + live.starts_after_s))
 
     def now(self) -> float:
         """Seconds since the world began."""
