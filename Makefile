@@ -1,0 +1,69 @@
+# Every target does its own set-up; what it installs goes into .venv and .tools, except Debian packages (as root only).
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+BOOTSTRAP := python3 libs/devkit/bootstrap.py
+UV := .tools/uv/bin/uv
+RUN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := .venv
+
+PYTEST_ARGS ?=
+ARGS ?=
+
+.PHONY: help demo up doctor smoke test check fmt bench docs vendor clean runtime develop uv rabbitmq azurite mongodb checkers
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: runtime ## Start everything here with three simulated creators, and print a URL and a login
+	@$(RUN)/wentlive demo $(ARGS)
+
+up: runtime ## Start everything here for real use, data in .wentlive/data
+	@$(RUN)/wentlive up $(ARGS)
+
+doctor: runtime ## Say what this machine has and what it lacks
+	@$(RUN)/wentlive doctor $(ARGS)
+
+smoke: runtime ## Run the demo's story once without a person, check all of it, print one JSON object
+	@$(RUN)/wentlive demo --once --json $(ARGS)
+
+test: develop rabbitmq azurite mongodb checkers ## Run every test, against real servers
+	@$(RUN)/pytest $(PYTEST_ARGS)
+
+check: develop ## Lint, format check, types, import rules
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/pyright
+	@$(RUN)/pyright -p tests
+	@$(RUN)/lint-imports --no-logo
+
+fmt: develop ## Format, and mend what can be mended by rule
+	@$(RUN)/ruff check --fix .
+	@$(RUN)/ruff format .
+
+bench: develop rabbitmq azurite mongodb checkers ## Run the benchmarks and print their tables
+	@for script in tests/benchmarks/*/bench_*.py; do echo "== $$script"; $(RUN)/python $$script; done
+
+docs: develop ## Write the generated documents anew (events, REST API)
+	@$(RUN)/python -m wentlive_common.asyncapi > docs/asyncapi.yaml
+	@$(RUN)/python -m wentlive_catalog.openapi > docs/openapi.json
+
+vendor: develop ## Fetch the web app's third-party assets again and verify them
+	@$(RUN)/python libs/devkit/vendor.py $(ARGS)
+
+clean: ## Remove what the other targets made here, but not your data
+	rm -rf .venv .tools .pytest_cache .ruff_cache .hypothesis .import_linter_cache .wentlive/demo
+
+runtime: uv rabbitmq azurite
+	@$(UV) sync --quiet --locked --inexact --no-default-groups
+
+develop: uv
+	@$(UV) sync --quiet --locked --all-groups
+
+uv rabbitmq azurite mongodb:
+	@$(BOOTSTRAP) $@
+
+checkers:
+	@$(BOOTSTRAP) ffmpeg chromium

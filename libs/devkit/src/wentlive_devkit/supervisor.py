@@ -1,0 +1,90 @@
+"""Keeps one service's process running: started, watched for readiness, restarted when it dies, stopped with grace."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import httpx
+import structlog
+from wentlive_common.lifecycle import wait_any
+
+from wentlive_devkit.servers import ServerFailed
+from wentlive_devkit.servers.process import ChildProcess
+
+log = structlog.get_logger(__name__)
+
+READY_SECONDS = 60.0
+WATCH_SECONDS = 0.5
+MAX_BACKOFF_SECONDS = 30.0
+LASTING_SECONDS = 60.0
+"""A service that lived this long is restarted at once when it dies."""
+
+
+class SupervisedService:
+    """A process that is ready when `/readyz` under each of `health_urls` says so."""
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        health_urls: Sequence[str],
+        folder: Path,
+        stop_seconds: float = 15.0,
+    ) -> None:
+        self.name = name
+        self.health_urls = health_urls
+        self.restarts = 0
+        self._stop_seconds = stop_seconds
+        self._child = ChildProcess(name, argv, cwd=folder, env=env, log_path=folder / "log" / f"{name}.log")
+
+    @property
+    def log_path(self) -> Path:
+        return self._child.log_path
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid
+
+    async def start(self) -> None:
+        """Starts the process and returns when it is ready; raises `ServerFailed` with its last log lines."""
+        await self._child.start()
+        await self._child.wait_ready(self.ready, READY_SECONDS)
+
+    async def ready(self) -> bool:
+        try:
+            async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+                answers = [await client.get(f"{url}/readyz") for url in self.health_urls]
+        except httpx.TransportError:
+            return False
+        return all(answer.is_success for answer in answers)
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Restarts the process whenever it ends by itself, sooner or later by how long it had lived."""
+        loop = asyncio.get_running_loop()
+        born, backoff = loop.time(), 0.0
+        while not stop.is_set():
+            await wait_any(stop.wait(), asyncio.sleep(WATCH_SECONDS))
+            if stop.is_set() or self._child.running:
+                continue
+            backoff = 0.0 if loop.time() - born > LASTING_SECONDS else min(MAX_BACKOFF_SECONDS, backoff * 2 + 1)
+            log.warning("service_died", service=self.name, restart_in=backoff, log=str(self.log_path))
+            await wait_any(stop.wait(), asyncio.sleep(backoff))
+            if not stop.is_set():
+                born = loop.time()
+                await self._restart()
+
+    async def kill(self) -> None:
+        """SIGKILL, as a crash would; `watch` brings it back."""
+        await self._child.kill()
+
+    async def stop(self) -> None:
+        await self._child.stop(self._stop_seconds)
+
+    async def _restart(self) -> None:
+        self.restarts += 1
+        try:
+            await self.start()
+        except ServerFailed as error:
+            log.error("service_did_not_come_up", service=self.name, error=error.message)
