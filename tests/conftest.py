@@ -3,8 +3,8 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Generator
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 import pytest
@@ -78,6 +78,18 @@ def rabbitmq_url(rabbitmq: RabbitMqNode) -> str:
 def mongodb_url(mongodb: MongoServer) -> str:
     """A server's URL without a database: give each test a database of its own name."""
     return mongodb.url
+
+
+@pytest.fixture(scope="session")
+def servers_installed() -> None:
+    """For tests that start servers of their own: fails in CI, skips elsewhere, when one is not installed."""
+    try:
+        RabbitMqNode.installed()
+        AzuriteServer.installed()
+    except ServerUnavailable as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
 
 
 def pytest_configure(config: pytest.Config) -> None:
