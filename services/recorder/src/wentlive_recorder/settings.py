@@ -12,7 +12,7 @@ _MEBIBYTE = 1024 * 1024
 class RecorderSettings(Settings):
     """Read from `WENTLIVE_RECORDER_…`."""
 
-    model_config = SettingsConfigDict(env_prefix="WENTLIVE_RECORDER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="WENTLIVE_RECORDER_")
 
     job: SecretStr | None = None
     """The RecordingJob as JSON; unset or `-` means that it comes on standard input."""

@@ -15,7 +15,7 @@ Interval = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 class WatcherSettings(Settings):
     """Intervals are in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="WENTLIVE_WATCHER_", env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix="WENTLIVE_WATCHER_")
 
     store_url: str = Field(pattern=r"^(sqlite:///|mongodb(\+srv)?://)", repr=False)
     """`sqlite:///abs/path.db`, or `mongodb://host/dbname`."""

@@ -1,0 +1,46 @@
+"""Creators that the asker follows."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from wentlive_catalog.api.context import Asker, HandlePath, Here
+from wentlive_catalog.api.problems import documented
+from wentlive_catalog.api.schemas import CreatorList, CreatorOut, FollowIn, creator_out
+
+router = APIRouter(prefix="/creators", tags=["creators"])
+
+
+@router.get("", operation_id="listCreators", responses=documented())
+async def list_creators(asker: Asker, here: Here) -> CreatorList:
+    """Everyone you follow, by handle."""
+    followed = await here.store.followed_creators(asker.username)
+    return CreatorList(items=[creator_out(creator) for creator in followed])
+
+
+@router.post(
+    "", operation_id="followCreator", status_code=201,
+    responses={200: {"model": CreatorOut, "description": "You follow this creator already."}, **documented(422)},
+)  # fmt: skip
+async def follow_creator(body: FollowIn, asker: Asker, here: Here, response: Response) -> CreatorOut:
+    """From now on every live of this creator is recorded."""
+    creator, is_new = await here.follows.follow(body.creator, asker.username)
+    response.status_code = 201 if is_new else 200
+    return creator_out(creator)
+
+
+@router.get("/{handle}", operation_id="getCreator", responses=documented(404, 422))
+async def get_creator(handle: HandlePath, asker: Asker, here: Here) -> CreatorOut:
+    return creator_out(await here.follows.followed(handle, asker.username))
+
+
+@router.delete("/{handle}", operation_id="unfollowCreator", status_code=204, responses=documented(404, 422))
+async def unfollow_creator(handle: HandlePath, asker: Asker, here: Here) -> Response:
+    """No further live is recorded for you; what was recorded stays."""
+    await here.follows.unfollow(handle, asker.username)
+    return Response(status_code=204)
+
+
+@router.post("/{handle}/check", operation_id="checkCreator", status_code=202, responses=documented(404, 422))
+async def check_creator(handle: HandlePath, asker: Asker, here: Here) -> CreatorOut:
+    """Asks TikTok now instead of when it is due; the answer shows here within seconds."""
+    return creator_out(await here.follows.request_check(handle, asker.username))

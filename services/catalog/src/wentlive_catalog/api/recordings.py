@@ -1,0 +1,113 @@
+"""Recordings, their parts, and what plays them."""
+
+import base64
+import binascii
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import RedirectResponse, Response
+from wentlive_common.errors import InvalidInput
+from wentlive_common.events import RecordingState
+from wentlive_common.handle import parse_handle
+
+from wentlive_catalog.api.context import Asker, Here, PartName, RecordingId, WantedRecording
+from wentlive_catalog.api.problems import documented
+from wentlive_catalog.api.schemas import LinkIn, LinkOut, RecordingList, RecordingOut, recording_out
+from wentlive_catalog.domain.playlist import MEDIA_TYPE
+from wentlive_catalog.playback import NothingYet
+from wentlive_catalog.ports import RecordingFilter
+
+router = APIRouter(prefix="/recordings", tags=["recordings"])
+
+
+@router.get("", operation_id="listRecordings", responses=documented(422))
+async def list_recordings(
+    here: Here,
+    creator: Annotated[str | None, Query(max_length=500, description="A handle or profile link.")] = None,
+    state: Annotated[list[RecordingState] | None, Query(max_length=7, description="One or several.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before.")] = None,
+) -> RecordingList:
+    """Newest first."""
+    wanted = RecordingFilter(handle=parse_handle(creator) if creator else None, states=tuple(state or ()))
+    page = await here.store.recordings(wanted, limit, below=read_cursor(cursor))
+    return RecordingList(items=[recording_out(item) for item in page.items], next_cursor=write_cursor(page.next))
+
+
+@router.get("/{recording_id}", operation_id="getRecording", responses=documented(404, 422))
+async def get_recording(recording: WantedRecording) -> RecordingOut:
+    return recording_out(recording)
+
+
+@router.post("/{recording_id}/stop", operation_id="stopRecording", status_code=202, responses=documented(404, 409, 422))
+async def stop_recording(recording_id: RecordingId, asker: Asker, here: Here) -> RecordingOut:
+    """Finishes the recording while the live goes on. What was recorded stays."""
+    return recording_out(await here.follows.request_stop(recording_id, asker.username))
+
+
+@router.post(
+    "/{recording_id}/parts/{part}/links", operation_id="createLink", status_code=201, responses=documented(404, 422)
+)
+async def create_link(recording: WantedRecording, part: PartName, body: LinkIn, here: Here) -> LinkOut:
+    """A URL that anyone may use until it expires, for this one blob and for reading only."""
+    lifetime = timedelta(seconds=body.lifetime_seconds)
+    link = await here.playback.link(recording, part, body.of, lifetime, download=body.download)
+    return LinkOut(url=link.url, expires_at=link.expires_at)
+
+
+@router.get(
+    "/{recording_id}/playlist.m3u8", operation_id="getPlaylist", response_class=Response,
+    responses={200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}, **documented(404, 422, 503)},
+)  # fmt: skip
+async def get_playlist(recording: WantedRecording, here: Here) -> Response:
+    """HLS over all parts: it grows while the live is recorded, and is closed afterwards."""
+    return Response(await here.playback.playlist(recording), media_type=MEDIA_TYPE)
+
+
+@router.get(
+    "/{recording_id}/parts/{part}/init.mp4", operation_id="getInitSegment", response_class=Response,
+    responses={
+        200: {"content": {"video/mp4": {"schema": {"type": "string", "format": "binary"}}}},
+        **documented(404, 422, 503),
+    },
+)  # fmt: skip
+async def get_init_segment(recording: WantedRecording, part: PartName, here: Here) -> Response:
+    """What the playlist's EXT-X-MAP names."""
+    init = await here.playback.init_segment(recording, part)
+    return Response(init, media_type="video/mp4", headers={"cache-control": "private, max-age=86400, immutable"})
+
+
+@router.get(
+    "/{recording_id}/poster.jpg", operation_id="getPoster", status_code=302, response_class=RedirectResponse,
+    responses=documented(404, 422),
+)  # fmt: skip
+async def get_poster(recording: WantedRecording, here: Here) -> Response:
+    """Leads to the first picture, by a link that expires."""
+    if recording.poster is None:
+        raise NothingYet
+    link = await here.playback.playing_link(recording.poster)
+    return RedirectResponse(link.url, status_code=302, headers={"cache-control": "private, max-age=600"})
+
+
+def write_cursor(below: str | None) -> str | None:
+    return base64.urlsafe_b64encode(below.encode()).decode().rstrip("=") if below else None
+
+
+class InvalidCursor(InvalidInput):
+    """This cursor is not one that was given out here."""
+
+
+def read_cursor(cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    try:
+        below = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+    except (binascii.Error, ValueError) as error:
+        raise InvalidCursor from error
+    if len(below) != ULID_LENGTH or not below.isalnum():
+        raise InvalidCursor
+    return below
+
+
+ULID_LENGTH = 26

@@ -1,0 +1,68 @@
+"""The web application, put together: API, pages, health, and the gate before all of it."""
+
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from wentlive_common.health import Health, health_routes
+
+from wentlive_catalog.api import creators, internal, recordings, sessions
+from wentlive_catalog.api.context import Context
+from wentlive_catalog.api.problems import Problem, add_problem_handlers
+from wentlive_catalog.gate import COOKIE, Gate
+from wentlive_catalog.metrics import CatalogMetrics
+from wentlive_catalog.web import pages
+
+TITLE = "Wentlive catalog"
+VERSION = "0.1.0"
+DESCRIPTION = "Follow TikTok creators; watch, link and download what was recorded. Errors are RFC 9457 problems."
+
+
+def build_app(context: Context, health: Health, metrics: CatalogMetrics, headers: dict[str, str]) -> FastAPI:
+    app = FastAPI(
+        title=TITLE,
+        version=VERSION,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        middleware=[
+            Middleware(Gate, access=context.access, metrics=metrics, headers=headers),
+            # A long playlist repeats its link on every third line: it shrinks to a thirtieth. Streams are left alone.
+            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
+        ],
+    )
+    app.state.context = context
+    app.include_router(_api())
+    app.include_router(internal.router)
+    app.router.routes.extend(health_routes(health))
+    pages.add_pages(app)
+    add_problem_handlers(app, pages.error_page)
+    app.openapi = openapi_document  # pyright: ignore[reportAttributeAccessIssue] - FastAPI's documented way
+    metrics.watch_streams(lambda: context.changes.listeners)
+    return app
+
+
+def _api() -> APIRouter:
+    api = APIRouter(prefix="/api/v1")
+    for part in (sessions, creators, recordings):
+        api.include_router(part.router)
+    return api
+
+
+@cache
+def openapi_document() -> dict[str, Any]:
+    """The API as OpenAPI 3.1, with what FastAPI cannot know: problems instead of its error bodies, and the cookie."""
+    document = get_openapi(title=TITLE, version=VERSION, description=DESCRIPTION, routes=_api().routes)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    document["components"]["securitySchemes"] = {"session": {"type": "apiKey", "in": "cookie", "name": COOKIE}}
+    document["security"] = [{"session": []}]
+    document["paths"]["/api/v1/session"]["post"]["security"] = []
+    return document

@@ -1,0 +1,158 @@
+"""The catalog's composition root: the only place that knows which adapter stands behind which port."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import structlog
+from azure.storage.blob.aio import BlobServiceClient
+from fastapi import FastAPI
+from wentlive_common.bus import EventBus
+from wentlive_common.bus.rabbit import RabbitBus
+from wentlive_common.clock import Clock, SystemClock
+from wentlive_common.errors import Permanent, WentliveError
+from wentlive_common.health import Health, serve_http
+from wentlive_common.lifecycle import wait_any
+from wentlive_common.outbox import OutboxRelay
+
+from wentlive_catalog.access import Access
+from wentlive_catalog.adapters.azure_blob_links import AzureBlobLinks, account_key
+from wentlive_catalog.adapters.azure_fragment_index import AzureFragmentIndexReader
+from wentlive_catalog.adapters.mongo_catalog import open_mongo_catalog
+from wentlive_catalog.adapters.sqlite_catalog import open_sqlite_catalog
+from wentlive_catalog.api.context import Context
+from wentlive_catalog.app import build_app
+from wentlive_catalog.changes import Changes
+from wentlive_catalog.follows import Follows
+from wentlive_catalog.gate import security_headers
+from wentlive_catalog.metrics import CatalogMetrics
+from wentlive_catalog.playback import Playback
+from wentlive_catalog.ports import CatalogStore
+from wentlive_catalog.projections import Projections
+from wentlive_catalog.settings import CatalogSettings
+
+log = structlog.get_logger(__name__)
+
+STORAGE_API_VERSION = "2026-02-06"
+SWEEP_SECONDS = 3600.0
+
+
+class BadSetting(Permanent):
+    """A setting cannot be used as it is."""
+
+
+class CatalogApp:
+    """The running service; `url` is known once `serving` is set."""
+
+    def __init__(
+        self, settings: CatalogSettings, web: FastAPI, context: Context, projections: Projections,
+        bus: EventBus, relay: OutboxRelay, health: Health,
+    ) -> None:  # fmt: skip
+        self.settings = settings
+        self.web = web
+        self.context = context
+        self.url = ""
+        self.serving = asyncio.Event()
+        self.projections = projections
+        self._bus = bus
+        self._relay = relay
+        self._health = health
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serves until `stop`; open streams end at once, other requests get a moment."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._relay.run(stop), name="outbox")
+            tasks.create_task(self._serve(stop), name="serve")
+            tasks.create_task(self._sweep(stop), name="sweep")
+            await self.projections.subscribe(self._bus)
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        async with serve_http(self.web, self.settings.host, self.settings.port) as port:
+            self.url = f"http://{self.settings.host}:{port}"
+            self.serving.set()
+            log.info("catalog_serving", url=self.url)
+            await stop.wait()
+            self._health.stopping()
+            self.context.changes.close()
+
+    async def _sweep(self, stop: asyncio.Event) -> None:
+        clock = self.context.clock
+        while not stop.is_set():
+            try:
+                await self.context.store.forget_sessions(clock.now())
+            except WentliveError as error:
+                log.warning("session_sweep_failed", error=error.message)
+            await wait_any(stop.wait(), clock.sleep(SWEEP_SECONDS))
+
+
+@asynccontextmanager
+async def bootstrap(
+    settings: CatalogSettings, *, bus: EventBus | None = None, clock: Clock | None = None
+) -> AsyncGenerator[CatalogApp]:
+    clock = clock or SystemClock()
+    health = Health("catalog")
+    metrics = CatalogMetrics(health.metrics)
+    changes = Changes()
+    async with AsyncExitStack() as stack:
+        if bus is None:
+            bus = _rabbit(settings)
+            stack.push_async_callback(bus.close)
+        store = await stack.enter_async_context(_open_store(settings))
+        service = await stack.enter_async_context(_blob_service(settings))
+        relay = OutboxRelay(store, bus)
+        links = _blob_links(settings, service)
+        access = Access(
+            store, clock, metrics, username=settings.admin_username, password=settings.admin_password,
+            lifetime=settings.session_lifetime,
+        )  # fmt: skip
+        context = Context(
+            store=store, access=access, follows=Follows(store, changes, clock, relay.wake),
+            playback=_playback(settings, service, links, clock), changes=changes, clock=clock,
+            service_token=settings.service_token,
+            secure_cookies=settings.public_url is not None and settings.public_url.scheme == "https",
+        )  # fmt: skip
+        health.add("store", store.ready)
+        health.add("bus", bus.ready)
+        web = build_app(context, health, metrics, security_headers(links.origin, settings.image_sources))
+        yield CatalogApp(settings, web, context, Projections(store, changes, metrics), bus, relay, health)
+
+
+def _rabbit(settings: CatalogSettings) -> EventBus:
+    if settings.amqp_url is None:
+        raise BadSetting("Set WENTLIVE_CATALOG_AMQP_URL to the broker's URL.")
+    return RabbitBus(settings.amqp_url, "catalog")
+
+
+@asynccontextmanager
+async def _open_store(settings: CatalogSettings) -> AsyncGenerator[CatalogStore]:
+    url = settings.store_url.get_secret_value()
+    match urlsplit(url).scheme:
+        case "sqlite":
+            async with open_sqlite_catalog(Path(urlsplit(url).path)) as store:
+                yield store
+        case "mongodb" | "mongodb+srv":
+            async with open_mongo_catalog(url) as store:
+                yield store
+        case other:
+            raise BadSetting(f"WENTLIVE_CATALOG_STORE_URL begins with {other!r}; it takes sqlite: or mongodb:.")
+
+
+def _blob_service(settings: CatalogSettings) -> BlobServiceClient:
+    return BlobServiceClient.from_connection_string(
+        settings.storage_connection_string.get_secret_value(),
+        api_version=STORAGE_API_VERSION, retry_total=2, connection_timeout=5, read_timeout=10,
+    )  # fmt: skip
+
+
+def _blob_links(settings: CatalogSettings, service: BlobServiceClient) -> AzureBlobLinks:
+    public = str(settings.storage_public_url) if settings.storage_public_url else None
+    key = account_key(settings.storage_connection_string)
+    return AzureBlobLinks(service, key, settings.storage_container, public)
+
+
+def _playback(settings: CatalogSettings, service: BlobServiceClient, links: AzureBlobLinks, clock: Clock) -> Playback:
+    indexes = AzureFragmentIndexReader(service.get_container_client(settings.storage_container), clock)
+    return Playback(links, indexes, clock, timedelta(seconds=settings.playback_lifetime.total_seconds()))

@@ -1,0 +1,151 @@
+"""What the catalog knows of a recording: the newest state, and every part ever heard of."""
+
+from typing import get_args
+
+from pydantic import Field
+from wentlive_common.events import (
+    PartData,
+    RecordingCompleted,
+    RecordingData,
+    RecordingFailed,
+    RecordingState,
+)
+from wentlive_common.ids import Ulid
+from wentlive_common.job import PartReport
+from wentlive_common.model import (
+    AttemptNumber,
+    CreatorId,
+    Handle,
+    Model,
+    RoomId,
+    UtcDatetime,
+    part_name,
+)
+
+RECORDING_STATES: tuple[RecordingState, ...] = get_args(RecordingState)
+OVER: tuple[RecordingState, ...] = ("completed", "failed")
+RUNNING: tuple[RecordingState, ...] = tuple(state for state in RECORDING_STATES if state not in OVER)
+
+
+class Part(Model):
+    """One uninterrupted MP4, as its newest report has it."""
+
+    attempt: AttemptNumber
+    report: PartReport
+
+    @property
+    def name(self) -> str:
+        return part_name(self.attempt, self.report.part)
+
+    @property
+    def watchable(self) -> bool:
+        return self.report.bytes > 0 and self.report.committed_at is not None
+
+
+class StopRequest(Model):
+    by: str
+    at: UtcDatetime
+
+
+class Recording(Model):
+    """One recording. Its head is the event with the highest sequence; its parts only ever grow."""
+
+    recording_id: Ulid
+    creator_id: CreatorId
+    room_id: RoomId
+    handle: Handle
+    title: str = ""
+    live_started_at: UtcDatetime
+    detected_at: UtcDatetime
+    state: RecordingState
+    sequence: int
+    ended_at: UtcDatetime | None = None
+    failure: str | None = None
+    parts: tuple[Part, ...] = ()
+    stop_request: StopRequest | None = None
+    version: int = Field(default=0, ge=0)
+    """Grows with each save; 0 means never stored."""
+
+    @property
+    def over(self) -> bool:
+        return self.state in OVER
+
+    @property
+    def bytes(self) -> int:
+        return sum(part.report.bytes for part in self.parts)
+
+    @property
+    def duration(self) -> float:
+        return sum(part.report.duration for part in self.parts)
+
+    @property
+    def started_at(self) -> UtcDatetime | None:
+        """Wall clock of the first frame there is."""
+        return min((part.report.opened_at for part in self.parts), default=None)
+
+    @property
+    def watchable_parts(self) -> tuple[Part, ...]:
+        return tuple(part for part in self.parts if part.watchable)
+
+    @property
+    def poster(self) -> str | None:
+        """The blob of the first picture there is."""
+        return next((part.report.poster_blob for part in self.parts if part.report.poster_blob), None)
+
+    def part(self, name: str) -> Part | None:
+        return next((part for part in self.parts if part.name == name), None)
+
+
+def recorded(recording: Recording | None, data: RecordingData) -> Recording:
+    """Takes in one recording event; any order and any repetition of the same events give the same recording."""
+    head = _head(data)
+    if recording is not None:
+        head = _newer_head(recording, head)
+    if isinstance(data, PartData):
+        head = head.model_copy(update={"parts": _with_part(head.parts, Part(attempt=data.attempt, report=data.part))})
+    return head
+
+
+def stop_requested(recording: Recording, by: str, now: UtcDatetime) -> Recording:
+    """Notes the wish once; what is over or asked for already stays as it is."""
+    if recording.over or recording.stop_request:
+        return recording
+    return recording.model_copy(update={"stop_request": StopRequest(by=by, at=now)})
+
+
+def _head(data: RecordingData) -> Recording:
+    ended_at: UtcDatetime | None = None
+    failure: str | None = None
+    if isinstance(data, RecordingCompleted):
+        ended_at = data.ended_at
+    elif isinstance(data, RecordingFailed):
+        ended_at, failure = data.failed_at, data.reason
+    return Recording(**data.model_dump(include=_HEAD_FIELDS), ended_at=ended_at, failure=failure)
+
+
+_HEAD_FIELDS = {
+    "recording_id", "creator_id", "room_id", "handle", "title", "live_started_at", "detected_at", "state", "sequence",
+}  # fmt: skip
+
+
+def _newer_head(known: Recording, told: Recording) -> Recording:
+    if told.sequence <= known.sequence:
+        return known
+    kept = {"parts": known.parts, "stop_request": known.stop_request, "version": known.version}
+    return told.model_copy(update=kept)
+
+
+def _with_part(parts: tuple[Part, ...], told: Part) -> tuple[Part, ...]:
+    by_name = {part.name: part for part in parts}
+    known = by_name.get(told.name)
+    by_name[told.name] = max(known, told, key=_progress) if known else told
+    return tuple(sorted(by_name.values(), key=lambda part: (part.attempt, part.report.part)))
+
+
+def _progress(part: Part) -> tuple[bool, int, int, float, bool, bool, str]:
+    """How far along a part is: a total order, so that the outcome does not hang on the order of delivery."""
+    report = part.report
+    return (
+        report.state == "closed", report.bytes, report.fragments, report.duration,
+        report.poster_blob is not None, report.committed_at is not None, report.model_dump_json(),
+    )  # fmt: skip

@@ -1,0 +1,49 @@
+"""The catalog's settings, from `WENTLIVE_CATALOG_*`."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field, HttpUrl, SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
+from wentlive_common.settings import Settings
+
+TIKTOK_IMAGES = ("https://*.tiktokcdn.com", "https://*.tiktokcdn-us.com", "https://*.tiktokcdn-eu.com")
+
+
+class CatalogSettings(Settings):
+    model_config = SettingsConfigDict(env_prefix="WENTLIVE_CATALOG_")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: HttpUrl | None = None
+    """Where people reach the catalog; with https, cookies are sent over https only."""
+    store_url: SecretStr
+    """`sqlite:///absolute/path.db` or `mongodb://host/database`."""
+    amqp_url: SecretStr | None = None
+    storage_connection_string: SecretStr
+    storage_container: str = "recordings"
+    storage_public_url: HttpUrl | None = None
+    """Scheme and host of storage as a browser reaches it, where that differs from the connection string's."""
+    admin_username: Annotated[str, Field(min_length=1, max_length=100)] = "admin"
+    admin_password: SecretStr
+    service_token: SecretStr
+    """What the watcher shows to read the follow list."""
+    session_lifetime: timedelta = timedelta(days=14)
+    playback_lifetime: timedelta = timedelta(hours=4)
+    """How long the links inside a playlist hold; at least half of it is left when one is given out."""
+    image_sources: tuple[str, ...] = TIKTOK_IMAGES
+    """Where pictures of creators may come from, as in a content security policy."""
+
+    @field_validator("admin_password", "service_token")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < 8:
+            raise ValueError("is too short: take at least 8 characters")
+        return value
+
+    @field_validator("image_sources")
+    @classmethod
+    def _plain_sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not source or set(source) & set(" ;,'\"\r\n") for source in value):
+            raise ValueError("each image source is one URL without quotes, spaces, commas and semicolons")
+        return value

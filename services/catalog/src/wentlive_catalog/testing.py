@@ -1,0 +1,103 @@
+"""For tests of what stands on the catalog: the events of a recording's life, and ports without storage."""
+
+from datetime import datetime, timedelta
+
+from wentlive_common.events import (
+    AnyEvent,
+    RecordingCompleted,
+    RecordingData,
+    RecordingFailed,
+    RecordingPartClosed,
+    RecordingPartOpened,
+    RecordingProgressed,
+    RecordingRequested,
+    RecordingStarted,
+    RecordingState,
+    new_event,
+)
+from wentlive_common.fragment_index import FragmentIndex
+from wentlive_common.ids import new_ulid
+from wentlive_common.job import PartReport
+from wentlive_common.model import blob_prefix, part_name
+
+from wentlive_catalog.domain.playlist import Window
+from wentlive_catalog.ports import Link
+
+
+class RecordingStory:
+    """Tells one recording's events in order, each with the state whole and the next sequence."""
+
+    def __init__(
+        self, handle: str, creator_id: str, room_id: str, at: datetime, *,
+        title: str = "", recording_id: str | None = None,
+    ) -> None:  # fmt: skip
+        self.recording_id = recording_id or new_ulid()
+        self.prefix = blob_prefix(creator_id, self.recording_id, at)
+        self._facts: dict[str, object] = {
+            "recording_id": self.recording_id, "creator_id": creator_id, "room_id": room_id, "handle": handle,
+            "title": title, "live_started_at": at, "detected_at": at + timedelta(seconds=2),
+        }  # fmt: skip
+        self._at = at
+        self._sequence = 0
+
+    def stem(self, attempt: int, part: int) -> str:
+        return f"{self.prefix}/{part_name(attempt, part)}"
+
+    def part(
+        self, number: int, *, size: int, duration: float, fragments: int, closed: bool = False, attempt: int = 1,
+        opened_at: datetime | None = None, width: int = 360, height: int = 640,
+    ) -> PartReport:  # fmt: skip
+        stem = self.stem(attempt, number)
+        return PartReport(
+            part=number, state="closed" if closed else "open", blob=f"{stem}.mp4", index_blob=f"{stem}.index",
+            poster_blob=f"{stem}.jpg", opened_at=opened_at or self._at, committed_at=(opened_at or self._at),
+            video_codec="avc1.42c01e", audio_codec="mp4a.40.2", width=width, height=height, bytes=size,
+            duration=duration, fragments=fragments, finish_ms=26.0 if closed else None,
+        )  # fmt: skip
+
+    def requested(self) -> AnyEvent:
+        return self._told(RecordingRequested, "requested")
+
+    def started(self, attempt: int = 1) -> AnyEvent:
+        return self._told(RecordingStarted, "starting", attempt=attempt)
+
+    def part_opened(self, part: PartReport, attempt: int = 1) -> AnyEvent:
+        return self._told(RecordingPartOpened, "recording", attempt=attempt, part=part)
+
+    def progressed(self, part: PartReport, attempt: int = 1) -> AnyEvent:
+        return self._told(RecordingProgressed, "recording", attempt=attempt, part=part)
+
+    def part_closed(self, part: PartReport, attempt: int = 1, state: RecordingState = "finishing") -> AnyEvent:
+        return self._told(RecordingPartClosed, state, attempt=attempt, part=part)
+
+    def completed(self, at: datetime, parts: int = 1, size: int = 0, duration: float = 0.0) -> AnyEvent:
+        totals: dict[str, object] = {"ended_at": at, "parts": parts, "bytes": size, "duration": duration}
+        return self._told(RecordingCompleted, "completed", **totals)
+
+    def failed(self, at: datetime, reason: str) -> AnyEvent:
+        return self._told(RecordingFailed, "failed", failed_at=at, reason=reason)
+
+    def _told(self, kind: type[RecordingData], state: RecordingState, **more: object) -> AnyEvent:
+        self._sequence += 1
+        data = kind.model_validate(self._facts | {"state": state, "sequence": self._sequence} | more)
+        return new_event(data, "orchestrator", time=self._at)
+
+
+class FakeBlobLinks:
+    """`BlobLinks` that signs nothing but says in the URL what it was asked for."""
+
+    origin = "https://storage.example"
+
+    async def sign(self, blob: str, window: Window, *, download_as: str | None = None) -> Link:
+        query = f"se={window.expires_at.timestamp():.0f}" + (f"&as={download_as}" if download_as else "")
+        return Link(url=f"{self.origin}/{blob}?{query}", expires_at=window.expires_at)
+
+
+class InMemoryFragmentIndexes:
+    """`FragmentIndexReader` over a dictionary."""
+
+    def __init__(self) -> None:
+        self.indexes: dict[str, FragmentIndex] = {}
+
+    async def read(self, blob: str) -> FragmentIndex | None:
+        return self.indexes.get(blob)

@@ -1,0 +1,50 @@
+"""A whole catalog without sockets: SQLite in a file, the bus in memory, storage that is only signed for."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from wentlive_catalog.bootstrap import CatalogApp, bootstrap
+from wentlive_catalog.settings import CatalogSettings
+from wentlive_common.bus.memory import InMemoryBus
+
+PASSWORD = "correct horse battery"
+TOKEN = "service-token-of-tests"
+STORAGE = (
+    "DefaultEndpointsProtocol=http;AccountName=wentlive;AccountKey=a2V5;BlobEndpoint=http://storage.test/wentlive;"
+)
+
+
+def settings_for(folder: Path, **more: object) -> CatalogSettings:
+    values = {
+        "port": 0, "store_url": SecretStr(f"sqlite://{folder}/catalog.db"), "admin_password": SecretStr(PASSWORD),
+        "service_token": SecretStr(TOKEN), "storage_connection_string": SecretStr(STORAGE),
+    }  # fmt: skip
+    return CatalogSettings.model_validate(values | more)
+
+
+@dataclass
+class Catalog:
+    app: CatalogApp
+    bus: InMemoryBus
+    client: httpx.AsyncClient
+    """A browser, not signed in."""
+
+    async def sign_in(self) -> httpx.AsyncClient:
+        answer = await self.client.post("/api/v1/session", json={"username": "admin", "password": PASSWORD})
+        assert answer.status_code == 201
+        return self.client
+
+
+@pytest.fixture
+async def catalog(tmp_path: Path) -> AsyncGenerator[Catalog]:
+    bus = InMemoryBus()
+    async with bootstrap(settings_for(tmp_path), bus=bus) as app:
+        await app.projections.subscribe(bus)
+        transport = httpx.ASGITransport(app.web, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://catalog.test") as client:
+            yield Catalog(app, bus, client)
+    await bus.close()
