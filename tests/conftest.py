@@ -3,14 +3,17 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
+import httpx
 import pytest
+from wentlive_common.ids import new_ulid
 from wentlive_devkit.servers import AzuriteServer, MongoServer, RabbitMqNode, ServerUnavailable
 
 ServerT = TypeVar("ServerT")
+ResultT = TypeVar("ResultT")
 
 served = pytest.StashKey[dict[str, str]]()
 
@@ -24,10 +27,13 @@ class ServerThread:
         self._thread.start()
 
     def enter(self, manager: AbstractAsyncContextManager[ServerT]) -> ServerT:
-        return asyncio.run_coroutine_threadsafe(manager.__aenter__(), self._loop).result(timeout=120)
+        return self.run(manager.__aenter__())
 
     def leave(self, manager: AbstractAsyncContextManager[Any]) -> None:
-        asyncio.run_coroutine_threadsafe(manager.__aexit__(None, None, None), self._loop).result(timeout=60)
+        self.run(manager.__aexit__(None, None, None))
+
+    def run(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=120)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -59,6 +65,9 @@ def shared_server(
             pytest.skip(str(error))
         request.config.stash[served][role] = running.name  # type: ignore[attr-defined]
         yield running
+        # Its data is thrown away: a gentle stop would only take longer (RabbitMQ's about 6 s).
+        if isinstance(running, RabbitMqNode):
+            server_thread.run(running.kill())
         server_thread.leave(manager)
 
     return server
@@ -72,6 +81,16 @@ mongodb = shared_server("mongodb", MongoServer.start)
 @pytest.fixture
 def rabbitmq_url(rabbitmq: RabbitMqNode) -> str:
     return rabbitmq.amqp_url
+
+
+@pytest.fixture
+def vhost_url(rabbitmq: RabbitMqNode) -> Generator[str]:
+    """A virtual host of the test's own on the shared broker, so that no test meets another's queues."""
+    name = f"test-{new_ulid()}"
+    with httpx.Client(base_url=rabbitmq.management_url, auth=("guest", "guest"), trust_env=False) as console:
+        console.put(f"/api/vhosts/{name}").raise_for_status()
+        yield f"{rabbitmq.amqp_url.rstrip('/')}/{name}"
+        console.delete(f"/api/vhosts/{name}").raise_for_status()
 
 
 @pytest.fixture

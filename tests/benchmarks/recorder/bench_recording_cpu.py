@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=int, default=10)
     minutes = parser.parse_args().minutes
-    playout = Playout(encode(ClipPlan(MEDIA, ("#fe2c55", "#25f4ee"), 440)), base_ms=123_456)
+    playout = Playout(encode(ClipPlan(MEDIA, ("#fe2c55", "#25f4ee"), 440), lambda: False), base_ms=123_456)
     before = memory()
     measured = Measured()
     for chunk in stream(playout, minutes):

@@ -1,26 +1,14 @@
-"""Both buses behind one fixture; RabbitMQ's tests get a virtual host each, so that no test meets another's queues."""
+"""Both buses behind one fixture."""
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable
 
-import httpx
 import pytest
 from pydantic import SecretStr
 from wentlive_common.bus import EventBus
 from wentlive_common.bus.memory import InMemoryBus
 from wentlive_common.bus.rabbit import RabbitBus
-from wentlive_common.ids import new_ulid
-from wentlive_devkit.servers import RabbitMqNode
 
 Connect = Callable[[], EventBus]
-
-
-@pytest.fixture
-def vhost_url(rabbitmq: RabbitMqNode) -> Generator[str]:
-    name = f"test-{new_ulid()}"
-    with httpx.Client(base_url=rabbitmq.management_url, auth=("guest", "guest"), trust_env=False) as console:
-        console.put(f"/api/vhosts/{name}").raise_for_status()
-        yield f"{rabbitmq.amqp_url.rstrip('/')}/{name}"
-        console.delete(f"/api/vhosts/{name}").raise_for_status()
 
 
 @pytest.fixture(params=["memory", "rabbitmq"])

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -31,15 +32,10 @@ def ended(sequence=1):
 async def open_store(request, tmp_path):
     """Opens the same database once more, as another watcher would."""
     if request.param == "sqlite":
-        path = tmp_path / "watches.db"
-
-        def opened():
-            return open_sqlite_watches(path)
+        opened = partial(open_sqlite_watches, tmp_path / "watches.db")
     else:
         url = f"{request.getfixturevalue('mongodb_url').rstrip('/')}/watches_{uuid4().hex}"
-
-        def opened():
-            return open_mongo_watches(url)
+        opened = partial(open_mongo_watches, url)
 
     async with AsyncExitStack() as stack:
 

@@ -19,7 +19,7 @@ def story() -> RecordingStory:
 
 
 def video_frames(media: bytes) -> int:
-    with av.open(io.BytesIO(media)) as container:
+    with av.open(io.BytesIO(media), "r") as container:
         return sum(1 for _ in container.decode(video=0))
 
 

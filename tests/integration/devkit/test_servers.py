@@ -15,6 +15,7 @@ import httpx
 import pytest
 from azure.storage.blob.aio import BlobServiceClient
 from pymongo import AsyncMongoClient
+from wentlive_common.ids import new_ulid
 from wentlive_devkit.servers import AzuriteServer, MongoServer, RabbitMqNode, ServerFailed
 from wentlive_devkit.servers.ports import free_port, free_ports, listening
 from wentlive_devkit.servers.process import ChildProcess, tail
@@ -79,16 +80,16 @@ async def test_nor_when_cancelled_while_it_starts(start: Start, tmp_path: Path) 
 
 
 class TestAzurite:
-    async def test_stores_a_blob_and_lets_a_browser_read_a_range(self, tmp_path: Path) -> None:
-        async with AzuriteServer.start(tmp_path) as server:
-            async with BlobServiceClient.from_connection_string(server.connection_string) as service:
-                await service.create_container("recordings", public_access="blob")
-                await service.get_blob_client("recordings", "a.mp4").upload_blob(b"0123456789")
-            origin = {"Origin": "http://127.0.0.1:8080"}
-            async with httpx.AsyncClient(base_url=server.blob_endpoint, headers=origin, trust_env=False) as browser:
-                asks = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "range"}
-                preflight = await browser.options("/recordings/a.mp4", headers=asks)
-                part = await browser.get("/recordings/a.mp4", headers={"Range": "bytes=2-4"})
+    async def test_stores_a_blob_and_lets_a_browser_read_a_range(self, azurite: AzuriteServer) -> None:
+        container = f"devkit-{new_ulid()}"
+        async with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
+            await service.create_container(container, public_access="blob")
+            await service.get_blob_client(container, "a.mp4").upload_blob(b"0123456789")
+        origin = {"Origin": "http://127.0.0.1:8080"}
+        async with httpx.AsyncClient(base_url=azurite.blob_endpoint, headers=origin, trust_env=False) as browser:
+            asks = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "range"}
+            preflight = await browser.options(f"/{container}/a.mp4", headers=asks)
+            part = await browser.get(f"/{container}/a.mp4", headers={"Range": "bytes=2-4"})
         assert preflight.status_code == httpx.codes.OK
         assert "range" in preflight.headers["access-control-allow-headers"]
         assert (part.status_code, part.content) == (httpx.codes.PARTIAL_CONTENT, b"234")
@@ -117,6 +118,7 @@ class TestRabbitMq:
             assert await consume(node) == b"kept"
             console = await asyncio.to_thread(httpx.get, node.management_url, trust_env=False)
             assert "RabbitMQ" in console.text
+            await node.kill()  # a gentle stop takes six seconds, and the first test above makes one
 
     async def test_two_nodes_do_not_meet(self, rabbitmq: RabbitMqNode, tmp_path: Path) -> None:
         async with RabbitMqNode.start(tmp_path) as other:
@@ -127,6 +129,7 @@ class TestRabbitMq:
                 channel = await connection.channel()
                 with pytest.raises(aio_pika.exceptions.ChannelNotFoundEntity):
                     await channel.get_queue(QUEUE)
+            await other.kill()
         await assert_nothing_left(tmp_path)
 
 
@@ -151,11 +154,12 @@ async def consume(node: RabbitMqNode) -> bytes:
 
 
 class TestMongo:
-    async def test_stores_and_finds(self, tmp_path: Path) -> None:
-        async with MongoServer.start(tmp_path) as server, AsyncMongoClient[Any](server.url) as client:
-            await client.wentlive_test.c.insert_one({"_id": 1})
-            assert await client.wentlive_test.c.find_one() == {"_id": 1}
-            await client.drop_database("wentlive_test")
+    async def test_stores_and_finds(self, mongodb: MongoServer) -> None:
+        name = f"devkit_{new_ulid()}"
+        async with AsyncMongoClient[Any](mongodb.url) as client:
+            await client[name].c.insert_one({"_id": 1})
+            assert await client[name].c.find_one() == {"_id": 1}
+            await client.drop_database(name)
 
 
 class TestPorts:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from wentlive_common.bus.memory import InMemoryBus
 from wentlive_common.clock import SystemClock
+from wentlive_common.entrypoint import read_settings
 from wentlive_common.events import BroadcastWentLive, new_event
 from wentlive_common.lifecycle import stop_on_signals, wait_any
-from wentlive_common.logging import configure_logging
 from wentlive_orchestrator.adapters.process_runtime import ProcessRuntime
 from wentlive_orchestrator.bootstrap import bootstrap
 from wentlive_orchestrator.settings import OrchestratorSettings
@@ -54,8 +54,7 @@ async def keep_saying_live(bus: InMemoryBus, stop: asyncio.Event) -> None:
 
 
 async def main() -> None:
-    configure_logging("orchestrator", style="json")
-    settings = OrchestratorSettings()
+    settings = read_settings("orchestrator", OrchestratorSettings)
     bus = InMemoryBus() if settings.amqp_url is None else None
     runtime = MortalRuntime(settings.data_dir, settings.recorder_env, command=RECORDER)
     async with stop_on_signals() as stop, bootstrap(settings, bus=bus, runtime=runtime) as app:

@@ -36,6 +36,7 @@ class Peers:
     def __init__(self, url: str) -> None:
         self.bus = RabbitBus(SecretStr(url), "test")
         self.heard = []
+        self.room = str(time.time_ns())
 
     async def hear(self, event) -> None:
         self.heard.append(event.data)
@@ -46,7 +47,7 @@ class Peers:
 
     async def until(self, condition) -> None:
         async with asyncio.timeout(30):
-            while not condition():  # noqa: ASYNC110
+            while not condition():
                 await asyncio.sleep(0.02)
 
     def kinds(self) -> list[str]:
@@ -60,15 +61,14 @@ def subscribed(orchestrator) -> bool:
 
 
 @pytest.fixture
-async def peers(rabbitmq_url):
-    peers = Peers(rabbitmq_url)
-    peers.room = str(time.time_ns())
+async def peers(vhost_url):
+    peers = Peers(vhost_url)
     yield peers
     await peers.bus.close()
 
 
-async def test_killed_with_a_message_waiting_it_records_once_and_tells_it_whole(orchestrator, peers, rabbitmq_url):
-    orchestrator.amqp_url = rabbitmq_url
+async def test_killed_with_a_message_waiting_it_records_once_and_tells_it_whole(orchestrator, peers, vhost_url):
+    orchestrator.amqp_url = vhost_url
     await peers.bus.subscribe(f"test.{peers.room}", TOLD, peers.hear)
 
     # It dies at its first message, when the recording is stored and nothing is acknowledged.
@@ -98,8 +98,8 @@ async def test_killed_with_a_message_waiting_it_records_once_and_tells_it_whole(
     assert await asyncio.to_thread(orchestrator.terminate) == 0
 
 
-async def test_a_stop_is_passed_on_to_the_recorder(orchestrator, peers, rabbitmq_url):
-    orchestrator.amqp_url = rabbitmq_url
+async def test_a_stop_is_passed_on_to_the_recorder(orchestrator, peers, vhost_url):
+    orchestrator.amqp_url = vhost_url
     await peers.bus.subscribe(f"test.{peers.room}", TOLD, peers.hear)
     orchestrator.start()
     await peers.until(lambda: subscribed(orchestrator))

@@ -33,7 +33,7 @@ def decoded_seconds(data: bytes, path: Path) -> float:
             ["ffmpeg", "-v", "error", "-i", str(path), "-f", "null", "-"], capture_output=True, check=False
         )
         assert (result.returncode, result.stderr) == (0, b"")
-    with av.open(BytesIO(data), format="mp4") as container:
+    with av.open(BytesIO(data), "r", format="mp4") as container:
         times = [frame.time for frame in container.decode(video=0)]
     return times[-1] - times[0]
 
@@ -60,7 +60,8 @@ async def test_a_live_is_watchable_while_it_is_recorded_and_a_standard_mp4_after
     assert part.committed_at is not None
     assert part.duration == pytest.approx(final.duration, abs=0.01)
     assert decoded_seconds(finished, tmp_path / "finished.mp4") == pytest.approx(part.duration, abs=0.2)
-    with av.open(BytesIO(finished)) as container:
+    with av.open(BytesIO(finished), "r") as container:
+        assert container.duration is not None
         assert container.duration / 1_000_000 == pytest.approx(part.duration, abs=0.2)
     assert [box.kind for box in boxes(finished)] == [b"ftyp", b"free", b"mdat", b"moov"]
     # A player with the old playlist goes on: fragments stay where they were, the init segment is in the index.

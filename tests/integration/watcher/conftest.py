@@ -4,9 +4,10 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 import httpx
@@ -15,16 +16,19 @@ from pydantic import SecretStr
 from wentlive_common.bus.rabbit import RabbitBus
 from wentlive_common.events import (
     AnyEvent,
+    BroadcastData,
     BroadcastEnded,
     BroadcastPaused,
     BroadcastResumed,
     BroadcastWentLive,
     CreatorProfileChanged,
     CreatorRestricted,
+    EventData,
 )
-from wentlive_devkit.servers import RabbitMqNode
 from wentlive_devkit.servers.ports import free_port
 from wentlive_devkit.tiktok import CreatorScript, MediaScript, Scenario, TikTokSimulator
+
+DataT = TypeVar("DataT", bound=EventData)
 
 TOLD = (
     BroadcastWentLive,
@@ -127,24 +131,18 @@ class Listener:
     async def hear(self, event: AnyEvent) -> None:
         self.events.append(event)
 
-    def of(self, kind: type, room: str | None = None) -> list:
+    def of(self, kind: type[DataT], room: str | None = None) -> list[DataT]:
         told = [event.data for event in self.events if isinstance(event.data, kind)]
-        return told if room is None else [data for data in told if data.room_id == room]
+        return (
+            told
+            if room is None
+            else [data for data in told if isinstance(data, BroadcastData) and data.room_id == room]
+        )
 
 
 @pytest.fixture
-def broker_url(rabbitmq: RabbitMqNode) -> Generator[str]:
-    """A virtual host of this test's own."""
-    name = f"watcher-{uuid4().hex}"
-    with httpx.Client(base_url=rabbitmq.management_url, auth=("guest", "guest"), trust_env=False) as console:
-        console.put(f"/api/vhosts/{name}").raise_for_status()
-        yield f"{rabbitmq.amqp_url.rstrip('/')}/{name}"
-        console.delete(f"/api/vhosts/{name}").raise_for_status()
-
-
-@pytest.fixture
-async def bus(broker_url: str) -> AsyncGenerator[RabbitBus]:
-    opened = RabbitBus(SecretStr(broker_url), "test")
+async def bus(vhost_url: str) -> AsyncGenerator[RabbitBus]:
+    opened = RabbitBus(SecretStr(vhost_url), "test")
     yield opened
     await opened.close()
 
@@ -175,10 +173,10 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def watcher(tiktok: TikTokSimulator, broker_url: str, tmp_path: Path) -> AsyncGenerator[WatcherProcess]:
+async def watcher(tiktok: TikTokSimulator, vhost_url: str, tmp_path: Path) -> AsyncGenerator[WatcherProcess]:
     env = {
         "STORE_URL": f"sqlite://{tmp_path / 'watcher.db'}",
-        "AMQP_URL": broker_url,
+        "AMQP_URL": vhost_url,
         "TIKTOK_BASE_URL": tiktok.base_url,
     }
     process = WatcherProcess(env, tmp_path / "watcher.log")

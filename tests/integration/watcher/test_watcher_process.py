@@ -7,6 +7,7 @@ from functools import partial
 
 import aio_pika
 import pytest
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -126,7 +127,7 @@ async def test_killed_at_any_moment_nothing_is_lost_or_told_twice(watcher, liste
         last = ended
 
 
-async def test_what_was_found_without_a_broker_is_told_when_there_is_one(watcher, listener, broker_url, tiktok, until):
+async def test_what_was_found_without_a_broker_is_told_when_there_is_one(watcher, listener, vhost_url, tiktok, until):
     """The follow comes by the catalog's list, the broker is away, the watcher dies: the live is told all the same."""
 
     async def follows(request):
@@ -146,7 +147,7 @@ async def test_what_was_found_without_a_broker_is_told_when_there_is_one(watcher
         assert 'wentlive_watcher_checks_total{outcome="live"}' in metrics.text
         await watcher.kill()
     tiktok.world.end("ann")
-    await watcher.start(AMQP_URL=broker_url)
+    await watcher.start(AMQP_URL=vhost_url)
     await until(lambda: bool(listener.of(BroadcastEnded, room)))
     kinds = [event.data.TYPE for event in listener.events if event.data.TYPE.startswith("broadcast")]
     assert kinds[0] == "broadcast.went_live"
@@ -155,9 +156,9 @@ async def test_what_was_found_without_a_broker_is_told_when_there_is_one(watcher
     assert "guest:guest" not in watcher.log
 
 
-async def test_two_watchers_share_one_list(watcher, listener, bus, tiktok, store_url, tmp_path, broker_url, until):
+async def test_two_watchers_share_one_list(watcher, listener, bus, tiktok, store_url, tmp_path, vhost_url, until):
     second = type(watcher)(
-        {"STORE_URL": store_url, "AMQP_URL": broker_url, "TIKTOK_BASE_URL": tiktok.base_url}, tmp_path / "second.log"
+        {"STORE_URL": store_url, "AMQP_URL": vhost_url, "TIKTOK_BASE_URL": tiktok.base_url}, tmp_path / "second.log"
     )
     await watcher.start(STORE_URL=store_url)
     await second.start()
@@ -178,7 +179,7 @@ async def test_two_watchers_share_one_list(watcher, listener, bus, tiktok, store
 async def test_settings_that_cannot_work_are_named_and_end_the_process(watcher):
     await watcher.start(ready=False, CHECK_INTERVAL="soon")
     assert await watcher.exit_code() == 2
-    assert "check_interval" in watcher.log
+    assert "WENTLIVE_WATCHER_CHECK_INTERVAL" in watcher.log
 
 
 async def test_without_a_broker_there_is_no_watcher(watcher):
@@ -206,7 +207,7 @@ async def test_a_database_that_comes_back_finds_the_watcher_still_there(
 
 async def test_in_one_process_with_others_over_the_bus_they_share(tiktok, tmp_path, until):
     settings = WatcherSettings(
-        store_url=f"sqlite://{tmp_path / 'solo.db'}",
+        store_url=SecretStr(f"sqlite://{tmp_path / 'solo.db'}"),
         tiktok_base_url=tiktok.base_url,
         check_interval=0.1,
         claim_interval=0.02,
@@ -231,10 +232,10 @@ async def test_in_one_process_with_others_over_the_bus_they_share(tiktok, tmp_pa
     await bus.close()
 
 
-async def test_a_malformed_event_is_put_aside_and_the_watcher_goes_on(watcher, listener, bus, broker_url, until):
+async def test_a_malformed_event_is_put_aside_and_the_watcher_goes_on(watcher, listener, bus, vhost_url, until):
     await watcher.start()
     bad = told(CreatorFollowed(handle="ann")).to_json().replace(b'"ann"', b'"A B"')
-    async with await aio_pika.connect(broker_url) as connection:
+    async with await aio_pika.connect(vhost_url) as connection:
         exchange = await (await connection.channel()).get_exchange("wentlive")
         await exchange.publish(aio_pika.Message(bad), "creator.followed")
     await bus.publish(told(CreatorFollowed(handle="ann")))

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from pydantic import SecretStr
+from wentlive_catalog import access
 from wentlive_catalog.bootstrap import CatalogApp, bootstrap
 from wentlive_catalog.settings import CatalogSettings
 from wentlive_common.bus.memory import InMemoryBus
@@ -37,6 +39,12 @@ class Catalog:
         answer = await self.client.post("/api/v1/session", json={"username": "admin", "password": PASSWORD})
         assert answer.status_code == 201
         return self.client
+
+
+@pytest.fixture(autouse=True)
+def quick_password_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real hash takes a second and 64 MiB on purpose: nobody guesses passwords here."""
+    monkeypatch.setattr(access, "PasswordHasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

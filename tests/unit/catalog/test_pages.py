@@ -11,6 +11,7 @@ from wentlive_catalog.testing import RecordingStory
 from wentlive_catalog.web import words
 from wentlive_catalog.web.assets import STATIC
 from wentlive_common.events import CreatorRestricted, new_event
+from wentlive_common.model import RestrictionReason
 
 AT = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
 HTML = {"accept": "text/html"}
@@ -59,7 +60,8 @@ async def test_a_wrong_name_is_explained_where_it_was_typed(catalog: Any) -> Non
 
 async def test_why_a_creator_cannot_be_seen_is_said_in_words(catalog: Any) -> None:
     client = await catalog.sign_in()
-    for handle, reason in (("owl", "not_found"), ("fox", "age")):
+    restrictions: dict[str, RestrictionReason] = {"owl": "not_found", "fox": "age"}
+    for handle, reason in restrictions.items():
         await client.post("/api/v1/creators", json={"creator": handle})
         await catalog.bus.publish(new_event(CreatorRestricted(handle=handle, reason=reason, since=AT), "watcher"))
     await catalog.bus.drain()
@@ -109,7 +111,7 @@ async def test_older_recordings_are_a_link_away(catalog: Any) -> None:
     await catalog.bus.drain()
     first = parsed(await client.get("/"))
     older = parsed(await client.get(str(first.select_one("a[rel=next]")["href"])))  # type: ignore[index]
-    seen = {card["id"] for page in (first, older) for card in page.select(".card")}
+    seen = {str(card["id"]) for page in (first, older) for card in page.select(".card")}
     assert len(seen) == 30
     assert older.select_one("#library-older") is not None
 

@@ -1,11 +1,13 @@
 """A clock that is moved by hand, and short words for what happens to a broadcast."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
 from wentlive_common.events import BroadcastEnded, BroadcastWentLive
 from wentlive_common.job import PartReport, Report
 
+ReportState = Literal["connecting", "recording", "finishing", "done"]
 START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
 
@@ -41,14 +43,14 @@ class Words:
     def ended(self, sequence=2, room="42"):
         return BroadcastEnded(creator_id="7", room_id=room, handle="ann", sequence=sequence, at=self.clock.now())
 
-    def part(self, number=1, state="open", size=1000, duration=5.0, committed=True):
+    def part(self, number=1, state: Literal["open", "closed"] = "open", size=1000, duration=5.0, committed=True):
         now = self.clock.now()
         return PartReport(
             part=number, state=state, blob=f"p{number}.mp4", index_blob=f"p{number}.index", opened_at=START,
             committed_at=START if committed else None, bytes=size, duration=duration if now else 0,
         )  # fmt: skip
 
-    def report(self, sequence, state="recording", *parts, outcome=None, reason=None, **more):
+    def report(self, sequence, state: ReportState = "recording", *parts: PartReport, outcome=None, reason=None, **more):
         return Report(
             sequence=sequence, at=self.clock.now(), state=state, outcome=outcome, reason=reason, parts=parts, **more
         )

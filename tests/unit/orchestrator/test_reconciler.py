@@ -127,7 +127,7 @@ async def test_it_wakes_at_once(words):
     began = asyncio.get_running_loop().time()
     await world.live()
     async with asyncio.timeout(1):
-        while not world.runtime.started:  # noqa: ASYNC110
+        while not world.runtime.started:
             await asyncio.sleep(0.001)
     assert asyncio.get_running_loop().time() - began < 0.2
     stop.set()
@@ -173,7 +173,7 @@ async def test_a_dead_recorder_is_replaced(words):
     assert await world.attempts() == [("lost", True)]
     await world.turn(2)
     assert len(world.runtime.started) == 2
-    assert "code 137" in (await world.recording()).attempts[0].reason
+    assert "code 137" in ((await world.recording()).attempts[0].reason or "")
 
 
 async def test_recorders_that_never_run_end_in_a_failure_with_its_reason(words):
@@ -183,7 +183,7 @@ async def test_recorders_that_never_run_end_in_a_failure_with_its_reason(words):
         await world.turn(5)
     recording = await world.recording()
     assert (recording.state, recording.settled, len(recording.attempts)) == ("failed", True, 3)
-    assert "disappeared" in recording.failure
+    assert "disappeared" in (recording.failure or "")
 
 
 async def test_a_refused_start_is_tried_again_later(words):

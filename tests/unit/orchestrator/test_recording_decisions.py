@@ -1,7 +1,7 @@
 """Each rule of the state machine, one by one."""
 
 import pytest
-from wentlive_common.events import BroadcastPaused
+from wentlive_common.events import BroadcastPaused, RecordingFailed
 from wentlive_common.ids import new_ulid
 from wentlive_orchestrator.domain import (
     Policy,
@@ -29,9 +29,8 @@ class Story:
         self.words = words
         self.clock = words.clock
         self.policy = policy or Policy()
-        self.told = []
-        self.recording = None
-        self._keep(open_recording(new_ulid(), words.live()))
+        self.recording, opening = open_recording(new_ulid(), words.live())
+        self.told = [*opening]
 
     def _keep(self, change):
         self.recording = change.recording
@@ -62,7 +61,9 @@ class Story:
 
     def report(self, state="recording", *parts, outcome=None, reason=None, number=None, sequence=None):
         number = number or len(self.recording.attempts)
-        sequence = sequence or self.recording.attempt(number).report_sequence + 1
+        attempt = self.recording.attempt(number)
+        assert attempt is not None
+        sequence = sequence or attempt.report_sequence + 1
         report = self.words.report(sequence, state, *parts, outcome=outcome, reason=reason)
         return self._keep(on_report(self.recording, number, report, self.clock.now(), self.policy))
 
@@ -81,6 +82,7 @@ class Story:
 
     def command(self, number=None):
         attempt = self.recording.attempt(number or len(self.recording.attempts))
+        assert attempt is not None
         return command_for(self.recording, attempt, self.clock.now(), self.policy)
 
 
@@ -165,6 +167,7 @@ def test_recorders_that_keep_seeing_an_end_are_bounded(words):
         story.clock.advance(61)
         story.live()
     assert story.state == "failed"
+    assert story.recording.failure is not None
     assert "3 attempts" in story.recording.failure
     assert "offline" in story.recording.failure
 
@@ -181,8 +184,9 @@ def test_a_lost_attempt_is_replaced_with_a_growing_delay(words):
         delays.append(waited)
     assert delays[:3] == [1, 2, 4]
     assert story.state == "failed"
-    assert story.kinds[-1] == "failed"
-    assert "Gave up after 4 attempts. The last recorder said: it died" in story.told[-1].reason
+    failed = story.told[-1]
+    assert isinstance(failed, RecordingFailed)
+    assert "Gave up after 4 attempts. The last recorder said: it died" in failed.reason
 
 
 def test_a_fruitful_attempt_is_replaced_at_once_and_not_held_against_it(words):

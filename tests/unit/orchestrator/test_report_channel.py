@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from wentlive_common.errors import Conflict
 from wentlive_common.ids import new_ulid
+from wentlive_common.job import Report
 from wentlive_orchestrator.domain import (
     Policy,
     on_attempt_lost,
@@ -35,10 +36,10 @@ class Channel:
     async def change(self, decide):
         self.recording = await self.ledger.change(self.recording.recording_id, decide)
 
-    async def post(self, report=None, token=TOKEN, path=None, content=None):
+    async def post(self, report: Report | bytes, token=TOKEN, path=None):
         path = path or f"/v1/recordings/{self.recording.recording_id}/attempts/1/reports"
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        body = content if content is not None else report.model_dump_json()
+        body = report if isinstance(report, bytes) else report.model_dump_json().encode()
         return await self.client.post(path, content=body, headers=headers)
 
 
@@ -131,14 +132,14 @@ async def test_a_recording_that_is_not_there(channel, words):
     "body", [b"", b"null", b"[]", b"{}", b"\xff", b'{"sequence": 0}', b'{"sequence":1,"at":"x","state":"asleep"}']
 )
 async def test_what_is_no_report_is_refused_by_field_without_quoting_it(channel, body):
-    answer = await channel.post(content=body)
+    answer = await channel.post(body)
     assert answer.status_code == 422
     assert answer.json()["title"]
     assert "asleep" not in answer.text
 
 
 async def test_a_body_that_is_too_long_is_refused(channel):
-    assert (await channel.post(content=b" " * (256 * 1024 + 1))).status_code == 422
+    assert (await channel.post(b" " * (256 * 1024 + 1))).status_code == 422
 
 
 async def test_racing_writers_are_retried(channel, words):

@@ -35,7 +35,7 @@ def mux(flv: bytes) -> tuple[PartMuxer, list[Fragment], bytes, Ending]:
 
 
 def shown(data: bytes) -> list[float]:
-    with av.open(BytesIO(data)) as container:
+    with av.open(BytesIO(data), "r") as container:
         return [frame.time for frame in container.decode(video=0)]
 
 
@@ -47,7 +47,8 @@ def test_the_closed_part_is_a_standard_mp4_with_every_frame(portrait: bytes) -> 
     assert len(shown(finished)) == len(shown(init + media)) == len(shown(portrait)) == 240
     assert len(ending.head) == len(init)
     assert (muxer.info.width, muxer.info.height, muxer.info.audio_codec) == (96, 160, "mp4a.40.2")
-    with av.open(BytesIO(finished)) as container:
+    with av.open(BytesIO(finished), "r") as container:
+        assert container.duration is not None
         assert container.duration / 1e6 == pytest.approx(12, abs=0.15)
         assert [stream.type for stream in container.streams] == ["video", "audio"]
 

@@ -126,7 +126,7 @@ UNITS = st.lists(
 @given(UNITS, st.booleans())
 def test_whatever_comes_the_parts_are_well_formed(units: list[Unit], expects_audio: bool) -> None:
     last: dict[type, int] | None = None
-    fresh = False
+    fresh = has_audio = False
     for action in split(units, expects_audio=expects_audio, limits=PartLimits(duration_ms=5000)):
         match action:
             case Start():

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
-from wentlive_common.clock import SystemClock
+from wentlive_common.clock import Clock, SystemClock
 from wentlive_common.errors import Transient
 from wentlive_common.fragment_index import read_index
 from wentlive_recorder.errors import Fenced, StorageUnavailable
@@ -24,9 +24,21 @@ def fragment(number: int, size: int = 10) -> Fragment:
     return Fragment(len(HEAD) + number * size, 2.0, bytes([65 + number]) * size)
 
 
+class FastClock(SystemClock):
+    """Twenty seconds pass in one: for tests that wait out pauses which grow."""
+
+    def monotonic(self) -> float:
+        return super().monotonic() * 20
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds / 20)
+
+
 @asynccontextmanager
-async def writing(sink: InMemoryBlobSink, limits: WriterLimits = LIMITS) -> AsyncGenerator[PartWriter]:
-    writer = PartWriter(sink.media("p.mp4"), sink.index("p.index"), limits, SystemClock(), lambda: None)
+async def writing(
+    sink: InMemoryBlobSink, limits: WriterLimits = LIMITS, clock: Clock | None = None
+) -> AsyncGenerator[PartWriter]:
+    writer = PartWriter(sink.media("p.mp4"), sink.index("p.index"), limits, clock or SystemClock(), lambda: None)
     await writer.create()
     task = asyncio.create_task(writer.run())
     try:
@@ -43,7 +55,7 @@ async def put(writer: PartWriter, *fragments: Fragment) -> None:
 
 async def until_committed(writer: PartWriter, count: int) -> None:
     async with asyncio.timeout(5):
-        while writer.committed.fragments < count:  # noqa: ASYNC110 - another's state is polled
+        while writer.committed.fragments < count:
             await asyncio.sleep(0.005)
 
 
@@ -87,8 +99,8 @@ async def test_finishing_sends_no_media_twice() -> None:
 
 async def test_lost_answers_change_nothing() -> None:
     sink = InMemoryBlobSink()
-    limits = WriterLimits(0.01, 1000, 2000, 10)
-    async with writing(sink, limits) as writer:
+    limits = WriterLimits(0.01, 1000, 2000, 100)
+    async with writing(sink, limits, FastClock()) as writer:
         sink.lost_answers = 4
         await put(writer, fragment(0))
         await until_committed(writer, 1)
@@ -99,11 +111,20 @@ async def test_lost_answers_change_nothing() -> None:
 
 
 async def test_an_outage_shorter_than_patience_loses_nothing() -> None:
-    sink = InMemoryBlobSink()
+    class CountingSink(InMemoryBlobSink):
+        refused = 0
+
+        def check(self) -> None:
+            self.refused += self.failing is not None
+            super().check()
+
+    sink = CountingSink()
     async with writing(sink, WriterLimits(0.01, 1000, 2000, 10)) as writer:
         sink.failing = Transient("503")
         await put(writer, fragment(0))
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(5):
+            while sink.refused < 2:
+                await asyncio.sleep(0.005)
         sink.failing = None
         await writer.finish(Ending(b"NEW!", b"TAIL"))
     assert sink.blobs["p.mp4"].data == b"NEW!" + fragment(0).data + b"TAIL"

@@ -215,7 +215,7 @@ class EndlessStreams(FakeStreamSource):
 
 async def until_reported(recording: Recording) -> None:
     async with asyncio.timeout(10):
-        while not any(part.fragments for report in recording.channel.reports for part in report.parts):  # noqa: ASYNC110 - another's state is polled
+        while not any(part.fragments for report in recording.channel.reports for part in report.parts):
             await asyncio.sleep(0.01)
 
 

@@ -137,6 +137,7 @@ async def test_a_source_that_hangs_is_given_up(rig):
         async def live_status(self, handle):
             self.asked.append(handle)
             await asyncio.Event().wait()
+            raise AssertionError("nothing sets that event")
 
     rig.tiktok = Hanging()
     await rig.follow("ann")

@@ -104,6 +104,7 @@ def test_the_same_room_live_after_its_end_goes_on_with_a_higher_sequence(story, 
     story.hear(answers.offline())
     (ended,) = story.hear(answers.offline())
     (again,) = story.hear(answers.live())
+    assert isinstance(ended, BroadcastEnded)
     assert isinstance(again, BroadcastWentLive)
     assert again.sequence > ended.sequence
 
@@ -112,7 +113,10 @@ def test_the_sequence_grows_across_an_unfollow_and_a_new_follow(story, watch, po
     story.hear(answers.live())
     (paused,) = story.hear(answers.paused())
     anew = Story(watch, policy, story.now)
-    assert anew.hear(answers.live(), after=1)[-1].sequence > paused.sequence
+    again = anew.hear(answers.live(), after=1)[-1]
+    assert isinstance(again, BroadcastWentLive)
+    assert isinstance(paused, BroadcastPaused)
+    assert again.sequence > paused.sequence
 
 
 def test_a_pause_keeps_the_broadcast_open(story, answers):

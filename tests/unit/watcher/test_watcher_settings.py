@@ -12,8 +12,8 @@ def settings(**values):
 def test_the_environment_sets_them(monkeypatch):
     monkeypatch.setenv("WENTLIVE_WATCHER_STORE_URL", "mongodb://127.0.0.1/watcher")
     monkeypatch.setenv("WENTLIVE_WATCHER_CHECK_INTERVAL", "12.5")
-    read = WatcherSettings()
-    assert read.store_url == "mongodb://127.0.0.1/watcher"
+    read = WatcherSettings.model_validate({})
+    assert read.store_url.get_secret_value() == "mongodb://127.0.0.1/watcher"
     assert read.policy.check_interval == 12.5
 
 
@@ -38,5 +38,7 @@ def test_what_cannot_work_is_refused(values):
 
 
 def test_secrets_are_not_shown():
-    shown = settings(amqp_url="amqp://guest:hunter2@mq/", service_token="hunter3")
+    shown = settings(
+        store_url="mongodb://wentlive:hunter1@db/watcher", amqp_url="amqp://guest:hunter2@mq/", service_token="hunter3"
+    )
     assert "hunter" not in repr(shown) + str(shown.summary())
