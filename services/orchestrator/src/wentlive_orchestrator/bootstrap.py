@@ -97,7 +97,9 @@ async def bootstrap(
     async with AsyncExitStack() as stack:
         store = await _open_store(settings, stack)
         storage = await stack.enter_async_context(
-            open_blob_grants(settings.storage_connection_string, settings.storage_container, clock)
+            open_blob_grants(
+                settings.storage_connection_string, settings.storage_container, clock, settings.storage_cors_origins
+            )
         )
         bus = bus or _open_bus(settings, stack)
         health = Health("orchestrator")

@@ -21,6 +21,8 @@ class OrchestratorSettings(Settings):
     amqp_url: SecretStr | None = None
     storage_connection_string: SecretStr
     storage_container: str = Field(default="recordings", pattern=r"^[a-z0-9](?:-?[a-z0-9]){2,62}$")
+    storage_cors_origins: tuple[str, ...] = ()
+    """The web app's addresses, when browsers play from an account that nobody else sets up; empty leaves its rules."""
     host: str = "127.0.0.1"
     port: int = Field(default=8082, ge=0, le=65535)
     """Recorders report to it, also those that outlive a killed orchestrator: it should stay the same."""

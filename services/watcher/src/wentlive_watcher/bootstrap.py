@@ -115,7 +115,7 @@ async def bootstrap(
 ) -> AsyncGenerator[WatcherApp]:
     """The watcher over what `settings` name; a `bus` that is given stays the caller's to close."""
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_watch_store(settings.store_url))
+        store = await stack.enter_async_context(open_watch_store(settings.store_url.get_secret_value()))
         if bus is None:
             bus = _rabbit_bus(settings)
             stack.push_async_callback(bus.close)

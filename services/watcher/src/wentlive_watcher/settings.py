@@ -9,6 +9,8 @@ from wentlive_common.settings import Settings
 
 from wentlive_watcher.domain import Policy
 
+STORES = ("sqlite:///", "mongodb://", "mongodb+srv://")
+
 Interval = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 
 
@@ -17,8 +19,8 @@ class WatcherSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="WENTLIVE_WATCHER_")
 
-    store_url: str = Field(pattern=r"^(sqlite:///|mongodb(\+srv)?://)", repr=False)
-    """`sqlite:///abs/path.db`, or `mongodb://host/dbname`."""
+    store_url: SecretStr
+    """`sqlite:///abs/path.db`, or `mongodb://host/dbname`, which may hold a password."""
     amqp_url: SecretStr | None = None
     tiktok_base_url: str = "https://www.tiktok.com"
 
@@ -58,6 +60,13 @@ class WatcherSettings(Settings):
     """The catalog's `/internal/v1/follows`: heals what lost follow events left behind."""
     service_token: SecretStr | None = None
     snapshot_interval: Interval = 60.0
+
+    @field_validator("store_url")
+    @classmethod
+    def _is_store(cls, url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(STORES):
+            raise ValueError("must begin with sqlite:/// or mongodb://")
+        return url
 
     @field_validator("amqp_url")
     @classmethod

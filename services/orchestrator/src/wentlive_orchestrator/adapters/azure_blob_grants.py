@@ -1,12 +1,12 @@
 """Grants as shared access signatures: one blob each, its own only, short, signed locally with the account's key."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from urllib.parse import quote
 
 from azure.core.exceptions import AzureError, ResourceExistsError
-from azure.storage.blob import BlobSasPermissions, generate_blob_sas
+from azure.storage.blob import BlobSasPermissions, CorsRule, generate_blob_sas
 from azure.storage.blob.aio import BlobServiceClient
 from pydantic import SecretStr
 from wentlive_common.clock import Clock
@@ -30,21 +30,29 @@ class StorageUnavailable(Transient):
 class AzureBlobGrants:
     """`BlobGrants` by account key."""
 
-    def __init__(self, service: BlobServiceClient, key: SecretStr, container: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        service: BlobServiceClient,
+        key: SecretStr,
+        container: str,
+        clock: Clock,
+        cors_origins: Sequence[str] = (),
+    ) -> None:
         self._service = service
         self._key = key
         self._container = container
         self._clock = clock
+        self._cors_origins = tuple(cors_origins)
         # A signature that demands https would be refused by a local Azurite that speaks plain http.
         self._protocol = "https" if service.url.startswith("https:") else None
 
     async def ensure_container(self) -> None:
-        """Creates the container when it is missing; raises `StorageUnavailable`."""
+        """Creates the container when it is missing, and sets CORS rules if any are given; or `StorageUnavailable`."""
         with translated(AzureError, into=StorageUnavailable, message="The blob container cannot be made ready"):
-            try:
+            with suppress(ResourceExistsError):
                 await self._service.get_container_client(self._container).create_container()
-            except ResourceExistsError:
-                return
+            if self._cors_origins:
+                await self._service.set_service_properties(cors=[_browser_reads(self._cors_origins)])
 
     async def grants(self, stems: Sequence[str], lifetime: float) -> tuple[BlobGrant, ...]:
         return tuple(
@@ -71,8 +79,21 @@ class AzureBlobGrants:
         return BlobGrant(blob=blob, url=SecretStr(url), expires_at=expires_at)
 
 
+def _browser_reads(origins: Sequence[str]) -> CorsRule:
+    """What a player in a browser needs to read byte ranges of a video; a link is still needed for each."""
+    return CorsRule(
+        allowed_origins=list(origins),
+        allowed_methods=["GET", "HEAD", "OPTIONS"],
+        allowed_headers=["range", "x-ms-*"],
+        exposed_headers=["content-range", "content-length", "etag", "accept-ranges"],
+        max_age_in_seconds=3600,
+    )
+
+
 @asynccontextmanager
-async def open_blob_grants(connection: SecretStr, container: str, clock: Clock) -> AsyncGenerator[AzureBlobGrants]:
+async def open_blob_grants(
+    connection: SecretStr, container: str, clock: Clock, cors_origins: Sequence[str] = ()
+) -> AsyncGenerator[AzureBlobGrants]:
     """Raises `InvalidInput` for a connection string that cannot be read or has no account key."""
     try:
         service = BlobServiceClient.from_connection_string(
@@ -85,4 +106,4 @@ async def open_blob_grants(connection: SecretStr, container: str, clock: Clock) 
         key: object = getattr(service.credential, "account_key", None)
         if not isinstance(key, str):
             raise InvalidInput("The storage connection string has no AccountKey; a recorder's grants need one.")
-        yield AzureBlobGrants(service, SecretStr(key), container, clock)
+        yield AzureBlobGrants(service, SecretStr(key), container, clock, cors_origins)

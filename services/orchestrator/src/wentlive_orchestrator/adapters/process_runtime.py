@@ -5,6 +5,7 @@ its environment, so that the next orchestrator finds it even when its handle was
 """
 
 import asyncio
+import errno
 import hashlib
 import os
 import signal
@@ -176,7 +177,10 @@ def _open_pidfd(key: ProcessKey) -> int | None:
     """A descriptor of exactly this process, or None when it is gone."""
     try:
         fd = os.pidfd_open(key.pid)
-    except ProcessLookupError:
+    except OSError as error:
+        # ENOENT (EINVAL before Linux 6.15): the id is a thread's now, as it soon is in a container that was restarted.
+        if error.errno not in (errno.ESRCH, errno.ENOENT, errno.EINVAL):
+            raise
         return None
     # The id may have been recycled before it was opened; from here on the descriptor cannot be.
     stat = _stat(key)
