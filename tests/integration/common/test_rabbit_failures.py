@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from wentlive_common.bus import BusUnavailable, DeadLetter, SubscriptionPolicy, rabbit_consumer
 from wentlive_common.bus.rabbit import RabbitBus
 from wentlive_common.bus.rabbit_consumer import QueueMismatch
-from wentlive_common.bus.topology import DEAD_EXCHANGE, EVENTS_EXCHANGE
+from wentlive_common.bus.topology import DEAD_EXCHANGE, EVENTS_EXCHANGE, declare_exchanges
 from wentlive_common.errors import Permanent, Transient
 from wentlive_common.events import AnyEvent, CreatorFollowed, CreatorUnfollowed, Event, new_event
 from wentlive_common.ids import new_ulid
@@ -186,6 +186,29 @@ async def test_an_event_without_queue_is_logged_once_per_type(connect: Connect) 
         for _ in range(3):
             await bus.publish(new_event(CreatorUnfollowed(handle="nora"), "catalog"))
     assert [entry["event"] for entry in logs].count("event_unrouted") == 1
+
+
+@pytest.mark.parametrize("made_anew_by_another", [False, True])
+async def test_deleted_exchanges_come_back_with_their_bindings(
+    connect: Connect,
+    queue: str,
+    wire: aio_pika.abc.AbstractChannel,
+    monkeypatch: pytest.MonkeyPatch,
+    made_anew_by_another: bool,
+) -> None:
+    monkeypatch.setattr(rabbit_consumer, "REBIND_SECONDS", 0.5)
+    publisher, consumer, inbox = connect(), connect(), Inbox()
+    await consumer.subscribe(queue, (CreatorFollowed,), inbox)
+    await publisher.publish(followed())
+    for exchange in (EVENTS_EXCHANGE, DEAD_EXCHANGE):
+        await wire.exchange_delete(exchange)
+    if made_anew_by_another:
+        await declare_exchanges(wire)
+    event = followed()
+    await publish_surely(publisher, event)
+    await until(lambda: event.id in inbox.ids)
+    await wire.default_exchange.publish(aio_pika.Message(b"rubbish"), queue)
+    assert len(await dead_letters_of(consumer, queue, 1)) == 1
 
 
 async def test_an_event_of_a_forgotten_binding_is_dropped(

@@ -1,6 +1,7 @@
 """The bus over RabbitMQ 3.10 and later: confirmed publishing, delayed retry, dead letters with reasons."""
 
 import asyncio
+import time
 
 import structlog
 from aio_pika import DeliveryMode, Message
@@ -23,6 +24,8 @@ PUBLISH_SECONDS = 5.0
 SUBSCRIBE_SECONDS = 10.0
 READY_SECONDS = 2.0
 PEEK_SECONDS = 10.0
+SETTLING_SECONDS = 30.0
+"""Consumers that lost their queue or its bindings have made them anew within this time."""
 
 
 class RabbitBus:
@@ -42,16 +45,30 @@ class RabbitBus:
         self._publish_link = RabbitLink(amqp_url, f"{self._name}-publish")
         self._publisher = RabbitPublisher(self._publish_link)
         self._consumers: list[RabbitConsumer] = []
-        self._unrouted: set[str] = set()
+        self._routed: set[str] = set()
+        self._unrouted_since: dict[str, float] = {}
         self._closed = False
 
     async def publish(self, event: AnyEvent) -> None:
         message = _to_message(event)
         with translated(*BROKER_ERRORS, into=BusUnavailable, message="The event could not be published"):
             taken = await self._publisher.publish(message, EVENTS_EXCHANGE, event.routing_key, PUBLISH_SECONDS)
-        if not taken and event.type not in self._unrouted:
-            self._unrouted.add(event.type)
-            log.info("event_unrouted", event_type=event.type)
+        if taken:
+            self._routed.add(event.type)
+            self._unrouted_since.pop(event.type, None)
+        else:
+            self._not_taken(event.type)
+
+    def _not_taken(self, event_type: str) -> None:
+        """Lets go what nobody subscribed to; raises `BusUnavailable` while a queue that was there may come back."""
+        known = event_type in self._unrouted_since
+        since = self._unrouted_since.setdefault(event_type, time.monotonic())
+        if event_type in self._routed or self._publisher.reopened:
+            if time.monotonic() - since < SETTLING_SECONDS:
+                raise BusUnavailable("No queue takes the event yet.")
+            self._routed.discard(event_type)
+        if not known:
+            log.info("event_unrouted", event_type=event_type)
 
     async def subscribe(
         self,

@@ -21,11 +21,13 @@ from wentlive_common.bus.rabbit_link import (
 from wentlive_common.bus.topology import (
     DEAD_EXCHANGE,
     Topology,
+    bind,
     declare_exchanges,
     declare_queue,
     declare_side_queues,
 )
 from wentlive_common.errors import Permanent
+from wentlive_common.lifecycle import wait_any
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -33,6 +35,8 @@ FAILURES_HEADER = "x-wentlive-failures"
 REASON_HEADER = "x-wentlive-reason"
 
 DECLARE_SECONDS = 15.0
+REBIND_SECONDS = 10.0
+"""How often the bindings are made sure of: the broker tells nobody that they went away with their exchange."""
 PROBE_SECONDS = 5.0
 HEAL_AFTER_SECONDS = 10.0
 HEAL_SECONDS = 15.0
@@ -149,11 +153,21 @@ class RabbitConsumer:
             self._refused.clear()
             self._reported_lost = False
             log.info("subscription_live", queue=queue.name)
-            await self._broken.wait()
+            await self._stay_bound(channel)
             log.warning("subscription_lost", queue=queue.name)
             self._reported_lost = True
         finally:
             await close_channel(channel)
+
+    async def _stay_bound(self, channel: AbstractChannel) -> None:
+        """Returns when the channel or the queue is gone. An exchange that was deleted is made anew, and bound."""
+        while not self._broken.is_set():
+            await wait_any(self._broken.wait(), asyncio.sleep(REBIND_SECONDS))
+            if self._broken.is_set():
+                return
+            async with asyncio.timeout(DECLARE_SECONDS):
+                await declare_exchanges(channel)
+                await bind(channel, self._topology)
 
     async def _watch(self, channel: AbstractChannel) -> None:
         def broken(*_: object) -> None:

@@ -93,6 +93,8 @@ class RabbitPublisher:
         self._link = link
         self._channel: AbstractChannel | None = None
         self._opening = asyncio.Lock()
+        self.reopened = False
+        """Whether the broker was lost since the first channel, and with it perhaps all that was declared there."""
 
     async def publish(self, message: aio_pika.Message, exchange: str, key: str, within: float) -> bool:
         """Returns once the broker has it on disk, with whether any queue took it; raises one of `BROKER_ERRORS`."""
@@ -109,6 +111,7 @@ class RabbitPublisher:
             if self._channel is None or self._channel.is_closed:
                 channel = await self._link.channel()
                 await declare_exchanges(channel)
+                self.reopened = self._channel is not None
                 self._channel = channel
             return self._channel
 

@@ -82,13 +82,20 @@ async def declare_side_queues(channel: AbstractChannel, topology: Topology) -> t
         name: await channel.declare_queue(name, durable=True, arguments=arguments)
         for name, arguments in topology.side_queues().items()
     }
-    await queues[topology.dead_queue].bind(DEAD_EXCHANGE, topology.queue)
     return tuple(queues.values())
 
 
 async def declare_queue(channel: AbstractChannel, topology: Topology) -> AbstractQueue:
     """Declared and bound last, so that whatever arrives can already be retried and dead-lettered."""
     queue = await channel.declare_queue(topology.queue, durable=True, arguments=topology.queue_arguments())
+    await bind(channel, topology)
+    return queue
+
+
+async def bind(channel: AbstractChannel, topology: Topology) -> None:
+    """Connects the exchanges to their queues, which must be there; changes nothing where that is done already."""
+    dead = await channel.get_queue(topology.dead_queue, ensure=False)
+    await dead.bind(DEAD_EXCHANGE, topology.queue)
+    queue = await channel.get_queue(topology.queue, ensure=False)
     for key in topology.keys:
         await queue.bind(EVENTS_EXCHANGE, key)
-    return queue
