@@ -21,7 +21,7 @@ from wentlive_devkit.leftovers import end_marked_processes
 from wentlive_devkit.servers import AzuriteServer, RabbitMqNode
 from wentlive_devkit.servers.ports import HOST, free_port, free_ports
 from wentlive_devkit.servers.process import ChildProcess
-from wentlive_devkit.supervisor import SupervisedService
+from wentlive_devkit.supervisor import Supervised, SupervisedService, keep_running
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +48,7 @@ class Stack:
         self.run = new_ulid()
         self.servers: dict[str, str] = {}
         self.services: dict[str, SupervisedService] = {}
+        self._supervised: list[Supervised] = []
         self.management_url: str | None = None
         self.password = SecretStr("")
         self.addresses: Addresses
@@ -70,7 +71,9 @@ class Stack:
         if not self.options.solo:
             node = await resources.enter_async_context(RabbitMqNode.start(folder / "rabbitmq"))
             self.management_url = node.management_url
+            self._supervised.append(node)
         azurite = await resources.enter_async_context(AzuriteServer.start(folder / "azurite"))
+        self._supervised.append(azurite)
         self.servers = {"bus": node.name if node else "memory", "storage": azurite.name, "stores": "SQLite"}
         tiktok = await self._start_simulator(resources) if self.options.scenario else None
         orchestrator_port, watcher_port = free_ports(2)
@@ -110,7 +113,7 @@ class Stack:
             self.services[name] = service
             resources.push_async_callback(service.stop)
         await asyncio.gather(*(service.start() for service in self.services.values()))
-        await resources.enter_async_context(_watched(self.services.values()))
+        await resources.enter_async_context(_watched([*self._supervised, *self.services.values()]))
 
     def _catalog_port(self) -> int:
         wanted = self.options.port
@@ -127,10 +130,10 @@ class Stack:
 
 
 @asynccontextmanager
-async def _watched(services: Iterable[SupervisedService]) -> AsyncGenerator[None]:
+async def _watched(parts: Iterable[Supervised]) -> AsyncGenerator[None]:
     """Brings back what dies while the body runs."""
     stop = asyncio.Event()
-    watching = asyncio.gather(*(service.watch(stop) for service in services))
+    watching = asyncio.gather(*(keep_running(part, stop) for part in parts))
     try:
         yield
     finally:

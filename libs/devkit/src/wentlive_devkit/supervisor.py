@@ -1,8 +1,9 @@
-"""Keeps one service's process running: started, watched for readiness, restarted when it dies, stopped with grace."""
+"""Keeps processes running: services started and watched for readiness, and whatever dies brought back."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 import structlog
@@ -17,7 +18,7 @@ READY_SECONDS = 60.0
 WATCH_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 30.0
 LASTING_SECONDS = 60.0
-"""A service that lived this long is restarted at once when it dies."""
+"""What lived this long is restarted at once when it dies."""
 
 
 class SupervisedService:
@@ -60,20 +61,13 @@ class SupervisedService:
             return False
         return all(answer.is_success for answer in answers)
 
-    async def watch(self, stop: asyncio.Event) -> None:
-        """Restarts the process whenever it ends by itself, sooner or later by how long it had lived."""
-        loop = asyncio.get_running_loop()
-        born, backoff = loop.time(), 0.0
-        while not stop.is_set():
-            await wait_any(stop.wait(), asyncio.sleep(WATCH_SECONDS))
-            if stop.is_set() or self._child.running:
-                continue
-            backoff = 0.0 if loop.time() - born > LASTING_SECONDS else min(MAX_BACKOFF_SECONDS, backoff * 2 + 1)
-            log.warning("service_died", service=self.name, restart_in=backoff, log=str(self.log_path))
-            await wait_any(stop.wait(), asyncio.sleep(backoff))
-            if not stop.is_set():
-                born = loop.time()
-                await self._restart()
+    @property
+    def running(self) -> bool:
+        return self._child.running
+
+    async def restart(self) -> None:
+        self.restarts += 1
+        await self.start()
 
     async def kill(self) -> None:
         """SIGKILL, as a crash would; `watch` brings it back."""
@@ -82,9 +76,42 @@ class SupervisedService:
     async def stop(self) -> None:
         await self._child.stop(self._stop_seconds)
 
-    async def _restart(self) -> None:
-        self.restarts += 1
-        try:
-            await self.start()
-        except ServerFailed as error:
-            log.error("service_did_not_come_up", service=self.name, error=error.message)
+
+class Supervised(Protocol):
+    """A server or a service that can be brought back."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def running(self) -> bool: ...
+
+    @property
+    def log_path(self) -> Path: ...
+
+    async def restart(self) -> None:
+        """Starts it where it was, with the data it had."""
+        ...
+
+
+async def keep_running(part: Supervised, stop: asyncio.Event) -> None:
+    """Restarts `part` whenever it ends by itself, sooner or later by how long it had lived."""
+    loop = asyncio.get_running_loop()
+    born, backoff = loop.time(), 0.0
+    while not stop.is_set():
+        await wait_any(stop.wait(), asyncio.sleep(WATCH_SECONDS))
+        if stop.is_set() or part.running:
+            continue
+        backoff = 0.0 if loop.time() - born > LASTING_SECONDS else min(MAX_BACKOFF_SECONDS, backoff * 2 + 1)
+        log.warning("process_died", process=part.name, restart_in=backoff, log=str(part.log_path))
+        await wait_any(stop.wait(), asyncio.sleep(backoff))
+        if not stop.is_set():
+            born = loop.time()
+            await wait_any(stop.wait(), _brought_back(part))
+
+
+async def _brought_back(part: Supervised) -> None:
+    try:
+        await part.restart()
+    except (ServerFailed, OSError) as error:
+        log.error("process_did_not_come_up", process=part.name, error=str(error))

@@ -67,8 +67,7 @@ class AzuriteServer:
     async def start(cls, data_dir: Path) -> AsyncGenerator[Self]:
         server = cls(data_dir)
         try:
-            await server._child.start()
-            await server._child.wait_ready(server._answers, READY_SECONDS)
+            await server.restart()
             yield server
         finally:
             await server._child.stop(STOP_SECONDS)
@@ -97,6 +96,20 @@ class AzuriteServer:
     @property
     def pid(self) -> int | None:
         return self._child.pid
+
+    @property
+    def running(self) -> bool:
+        return self._child.running
+
+    @property
+    def log_path(self) -> Path:
+        return self._child.log_path
+
+    async def restart(self) -> None:
+        """Stops the server when it runs, starts it on the same port and data, and returns when it answers."""
+        await self._child.stop(STOP_SECONDS)
+        await self._child.start()
+        await self._child.wait_ready(self._answers, READY_SECONDS)
 
     async def _answers(self) -> bool:
         """Readiness and the browser's rules in one: the first request that succeeds sets them."""

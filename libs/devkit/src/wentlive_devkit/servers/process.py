@@ -62,6 +62,8 @@ class ChildProcess:
                 stderr=output,
                 start_new_session=True,
             )
+        if self._guard is not None:
+            self._guard.cancel()
         self._guard = asyncio.create_task(_bound_log(self.log_path), name=f"{self.name}-log")
         log.debug("server.started", server=self.name, pid=self.pid)
 

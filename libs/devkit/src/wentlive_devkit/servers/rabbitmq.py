@@ -55,10 +55,7 @@ class RabbitMqNode:
     @asynccontextmanager
     async def start(cls, data_dir: Path) -> AsyncGenerator[Self]:
         node = cls(data_dir)
-        node._write_config()
         try:
-            await node._epmd.start()
-            await node._epmd.wait_ready(node._epmd_answers, READY_SECONDS)
             await node.restart()
             yield node
         finally:
@@ -85,6 +82,15 @@ class RabbitMqNode:
     def pid(self) -> int | None:
         return self._broker.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether node and port mapper are there: without the latter nobody could control the former."""
+        return self._broker.running and self._epmd.running
+
+    @property
+    def log_path(self) -> Path:
+        return self._broker.log_path
+
     async def kill(self) -> None:
         """Ends the node by SIGKILL, as a crash would; `restart` brings it back on the same ports and data."""
         await self._broker.kill()
@@ -92,6 +98,10 @@ class RabbitMqNode:
     async def restart(self) -> None:
         """Stops the node when it runs, starts it, and returns when it takes connections."""
         await self._broker.stop(STOP_SECONDS)
+        self._write_config()
+        if not self._epmd.running:
+            await self._epmd.start()
+            await self._epmd.wait_ready(self._epmd_answers, READY_SECONDS)
         await self._broker.start()
         await self._broker.wait_ready(self._answers, READY_SECONDS)
         if any((self._dir / "mnesia" / NODE_NAME / "quorum").glob("*/*/")):
