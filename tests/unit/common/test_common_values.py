@@ -5,6 +5,7 @@ import os
 import re
 import signal
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from wentlive_common.errors import Conflict, InvalidInput, Permanent, Transient,
 from wentlive_common.handle import InvalidHandle, parse_handle
 from wentlive_common.ids import Ulid, new_ulid
 from wentlive_common.lifecycle import stop_on_signals, wait_any
-from wentlive_common.model import BroadcastKey, PartKey, UtcDatetime, blob_prefix, to_rfc3339
+from wentlive_common.model import BroadcastKey, Bytes, PartKey, Seconds, Sequence, UtcDatetime, blob_prefix, to_rfc3339
 
 moments = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone
 ulids = TypeAdapter[str](Ulid)
@@ -59,6 +60,18 @@ def test_a_moment_survives_the_wire_from_any_zone(moment: datetime, minutes: int
     assert times.validate_json(written) == local
     assert local.utcoffset() == timedelta(0)
     assert re.fullmatch(rb'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"', written)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_that_utc_cannot_say_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        times.validate_python(text)
+
+
+@pytest.mark.parametrize(("kind", "number"), [(Bytes, 10**400), (Sequence, 2**63), (Seconds, 1.7e308)])
+def test_numbers_that_break_arithmetic_are_refused(kind: Any, number: float) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter[Any](kind).validate_python(number)
 
 
 def test_names_of_blobs_and_keys() -> None:

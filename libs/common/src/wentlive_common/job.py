@@ -20,6 +20,7 @@ from wentlive_common.model import (
     PartNumber,
     RoomId,
     Seconds,
+    Sequence,
     UtcDatetime,
 )
 from wentlive_common.secret import REVEALED, Secret
@@ -83,7 +84,7 @@ Outcome = Literal["ended", "stopped", "fenced", "failed"]
 class Report(Model):
     """The recorder's whole state. Parts that the last answer acknowledged unchanged may be left out."""
 
-    sequence: int = Field(ge=1)
+    sequence: Sequence
     """Grows by one with each report of an attempt; an older one is ignored."""
     at: UtcDatetime
     state: Literal["connecting", "recording", "finishing", "done"]

@@ -23,7 +23,10 @@ class Model(BaseModel):
 
 
 def to_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("lies outside the years 1 to 9999 in UTC") from error
 
 
 def to_rfc3339(moment: datetime) -> str:
@@ -53,8 +56,13 @@ RoomId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,23}$")]
 Handle = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]{1,24}$")]
 """TikTok's `unique_id` in lower case. It can change: use it to show and to ask, not to identify."""
 
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Bytes = Annotated[int, Field(ge=0)]
+MOST = 2**63
+"""What databases and other languages count to; a larger number is somebody's mistake, and breaks arithmetic."""
+
+Seconds = Annotated[float, Field(ge=0, lt=1e12, allow_inf_nan=False)]
+Bytes = Annotated[int, Field(ge=0, lt=MOST)]
+Sequence = Annotated[int, Field(ge=1, lt=MOST)]
+"""Grows with every change of one thing; of two, the higher one is the newer."""
 AttemptNumber = Annotated[int, Field(ge=1, le=9999)]
 PartNumber = Annotated[int, Field(ge=1, le=99999)]
 BlobName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]{1,512}$")]

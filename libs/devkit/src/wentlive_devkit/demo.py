@@ -4,8 +4,6 @@ import asyncio
 import sys
 from datetime import datetime
 
-import httpx
-from wentlive_common.errors import WentliveError
 from wentlive_common.lifecycle import wait_any
 
 from wentlive_devkit.catalog_client import CatalogClient, Recording
@@ -55,7 +53,8 @@ async def narrate(stack: Stack, stop: asyncio.Event) -> None:
             try:
                 for recording in reversed(await catalog.recordings()):
                     _tell(recording, seen)
-            except (httpx.HTTPError, WentliveError) as error:
+            except Exception as error:
+                # What is told here is an ornament: nothing in it may end what records.
                 print(f"  the catalog does not answer: {error}", file=sys.stderr)
             await wait_any(stop.wait(), asyncio.sleep(POLL_SECONDS))
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from wentlive_common.events.envelope import EventData, registered
-from wentlive_common.model import BroadcastKey, CreatorId, Handle, RoomId, UtcDatetime
+from wentlive_common.model import BroadcastKey, CreatorId, Handle, RoomId, Sequence, UtcDatetime
 
 
 class BroadcastData(EventData):
@@ -14,7 +14,7 @@ class BroadcastData(EventData):
     creator_id: CreatorId
     room_id: RoomId
     handle: Handle
-    sequence: int = Field(ge=1)
+    sequence: Sequence
     at: UtcDatetime
     """When the watcher saw it."""
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from wentlive_common.events.envelope import EventData, registered
 from wentlive_common.ids import Ulid
 from wentlive_common.job import PartReport
-from wentlive_common.model import AttemptNumber, Bytes, CreatorId, Handle, RoomId, Seconds, UtcDatetime
+from wentlive_common.model import AttemptNumber, Bytes, CreatorId, Handle, RoomId, Seconds, Sequence, UtcDatetime
 
 RecordingState = Literal["requested", "starting", "recording", "recovering", "finishing", "completed", "failed"]
 
@@ -25,7 +25,7 @@ class RecordingData(EventData):
     detected_at: UtcDatetime
     """When the watcher saw it live."""
     state: RecordingState
-    sequence: int = Field(ge=1)
+    sequence: Sequence
     """Grows by one with each event of this recording."""
 
     def subject(self) -> str:
