@@ -60,6 +60,22 @@ async def test_signing_in_sets_a_cookie_that_scripts_and_other_sites_cannot_use(
     assert (await catalog.client.get("/api/v1/session")).json()["username"] == "admin"
 
 
+@pytest.mark.parametrize("others", ['theme={"dark":true}', "a b=1", "x=[1,2]", "flag", 'n="q;z"', "ga=\xe9"])
+async def test_odd_cookies_of_other_programs_keep_nobody_out(catalog: Any, others: str) -> None:
+    client = await catalog.sign_in()
+    ours = f"wentlive_session={client.cookies['wentlive_session']}"
+    client.cookies.clear()
+    for header in (f"{others}; {ours}", f"{ours}; {others}"):
+        answer = await client.get("/api/v1/session", headers={"cookie": header.encode("latin-1")})
+        assert answer.status_code == 200
+
+
+async def test_no_redirect_leads_to_the_host_that_the_request_named(catalog: Any) -> None:
+    for path in ("/internal/v1/follows/", "/livez/", "/login/"):
+        answer = await catalog.client.get(path, headers={"host": "evil.example"})
+        assert "evil.example" not in answer.headers.get("location", "")
+
+
 async def test_over_https_the_cookie_stays_on_https(tmp_path: Path, catalog: Any) -> None:
     public = catalog.app.settings.model_dump() | {"public_url": "https://live.example"}
     settings = type(catalog.app.settings).model_validate(public | {"store_url": f"sqlite://{tmp_path}/other.db"})

@@ -29,6 +29,8 @@ def build_app(context: Context, health: Health, metrics: CatalogMetrics, headers
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
+        # Its redirects would lead to whatever host the request named.
+        redirect_slashes=False,
         middleware=[
             Middleware(Gate, access=context.access, metrics=metrics, headers=headers),
             # A long playlist repeats its link on every third line: it shrinks to a thirtieth. Streams are left alone.

@@ -5,11 +5,11 @@ Closed by default: a route that is added tomorrow is closed too.
 
 import time
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from wentlive_common.errors import WentliveError
@@ -95,12 +95,10 @@ def _from_elsewhere(headers: Headers) -> bool:
 
 
 def _token(headers: Headers) -> str | None:
-    try:
-        cookies = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        return None
-    morsel = cookies.get(SECURE_COOKIE) or cookies.get(COOKIE)
-    return morsel.value if morsel else None
+    # As browsers do it: the standard library gives up all cookies over one that is odd, which another program on
+    # this host name may have set.
+    cookies = cookie_parser(headers.get("cookie", ""))
+    return cookies.get(SECURE_COOKIE) or cookies.get(COOKIE)
 
 
 def _sign_in_first(scope: Scope, headers: Headers) -> Response:
