@@ -123,3 +123,24 @@ async def test_a_slow_browser_costs_a_bounded_memory() -> None:
         assert listener.overflown
         assert len(await listener.take(1)) == MOST_PENDING
         assert await listener.take(0.01) == frozenset()
+
+
+async def test_a_stream_tells_nothing_more_after_signing_out(catalog: Any) -> None:
+    _, session = new_session("admin", datetime.now(UTC), timedelta(days=1))
+    await catalog.app.context.store.open_session(session)
+    chunks = PageStream(catalog.app.context, templates, session).home()
+    await following(chunks)
+    await catalog.app.context.access.sign_out(session)
+    await catalog.bus.publish(RecordingStory("owl", "7", "8", AT, title="secret").requested())
+    with pytest.raises(AssertionError, match="the stream ended"):
+        await following(chunks)
+
+
+async def test_a_stream_tells_nothing_more_after_the_session_expired(catalog: Any) -> None:
+    _, session = new_session("admin", datetime.now(UTC) - timedelta(days=2), timedelta(days=1))
+    await catalog.app.context.store.open_session(session)
+    chunks = PageStream(catalog.app.context, templates, session).home()
+    await following(chunks)
+    await catalog.bus.publish(RecordingStory("owl", "7", "8", AT, title="secret").requested())
+    with pytest.raises(AssertionError, match="the stream ended"):
+        await following(chunks)

@@ -65,7 +65,7 @@ class PageStream:
             yield _event(await update(None))
             while clock.monotonic() < ends_at:
                 changes = await listener.take(HEARTBEAT_SECONDS)
-                if listener.closed or not await self._welcome(changes):
+                if listener.closed or not await self._welcome():
                     return
                 text = await self._fresh(listener, changes, update)
                 yield _event(text) if text else HEARTBEAT
@@ -83,10 +83,10 @@ class PageStream:
     async def _breathe(self, listener: Listener) -> None:
         await self._here.clock.sleep(0 if listener.closed else PAUSE_SECONDS)
 
-    async def _welcome(self, changes: frozenset[Change]) -> bool:
-        """At each quiet moment: is the session still open?"""
-        if changes:
-            return True
+    async def _welcome(self) -> bool:
+        """Before anything is told: is the session still open? While recordings grow there is no quiet moment."""
+        if self._session.expires_at <= self._here.clock.now():
+            return False
         try:
             return await self._here.store.session(self._session.token_hash) is not None
         except WentliveError:
