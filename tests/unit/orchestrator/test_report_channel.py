@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from wentlive_common.errors import Conflict
 from wentlive_common.ids import new_ulid
-from wentlive_common.job import Report
+from wentlive_common.job import PartReport, Report
 from wentlive_orchestrator.domain import (
     Policy,
     on_attempt_lost,
@@ -39,8 +39,18 @@ class Channel:
     async def post(self, report: Report | bytes, token=TOKEN, path=None):
         path = path or f"/v1/recordings/{self.recording.recording_id}/attempts/1/reports"
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        body = report if isinstance(report, bytes) else report.model_dump_json().encode()
+        body = report if isinstance(report, bytes) else self._of_this_job(report).model_dump_json().encode()
         return await self.client.post(path, content=body, headers=headers)
+
+    def _of_this_job(self, report: Report) -> Report:
+        """The report with its parts' blobs named as the job's grants are."""
+
+        def named(part: PartReport) -> PartReport:
+            stem = f"{self.recording.blob_prefix}/a1-p{part.part}"
+            names = {"blob": f"{stem}.mp4", "index_blob": f"{stem}.index"}
+            return part if "/" in part.blob + part.index_blob else part.model_copy(update=names)
+
+        return report.model_copy(update={"parts": tuple(named(part) for part in report.parts)})
 
 
 @pytest.fixture
@@ -170,3 +180,16 @@ async def test_a_reason_is_freed_of_signatures_before_anybody_reads_it(channel, 
     recording = await channel.store.get(channel.recording.recording_id)
     assert "403 from https://blobs.invalid/x.mp4" in recording.failure
     assert "topsecret" not in recording.model_dump_json()
+
+
+@pytest.mark.parametrize("field", ["blob", "index_blob", "poster_blob"])
+@pytest.mark.parametrize("name", ["8/2026/05/01/01arz3ndektsv4rrffq69g5fav/a1-p1.mp4", "../x.mp4", "{}/a2-p1.mp4"])
+async def test_a_report_cannot_name_a_blob_that_is_not_its_own(channel, words, field, name):
+    stem = f"{channel.recording.blob_prefix}/a1-p1"
+    own = words.part().model_copy(update={"blob": f"{stem}.mp4", "index_blob": f"{stem}.index"})
+    foreign = own.model_copy(update={field: name.format(channel.recording.blob_prefix)})
+    answer = await channel.post(words.report(1, "recording", foreign))
+    assert answer.status_code == 422
+    recording = await channel.store.get(channel.recording.recording_id)
+    assert recording.committed_parts == ()
+    assert (await channel.post(words.report(1, "recording", own))).status_code == 200

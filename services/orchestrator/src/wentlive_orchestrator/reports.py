@@ -13,6 +13,7 @@ from starlette.routing import Route
 from wentlive_common.errors import Conflict, InvalidInput, NotFound, Transient, Unauthenticated, WentliveError
 from wentlive_common.job import Report, ReportAnswer
 from wentlive_common.logging import redact
+from wentlive_common.model import part_name
 
 from wentlive_orchestrator.domain import Attempt, Change, Recording, accepts, command_for, on_report
 from wentlive_orchestrator.jobs import JobOffice, hash_token
@@ -32,6 +33,10 @@ STATUSES: tuple[tuple[type[WentliveError], HTTPStatus], ...] = (
 
 class BodyTooLarge(InvalidInput):
     """A report has at most 256 KiB."""
+
+
+class ForeignBlob(InvalidInput):
+    """The report names a blob that its job holds no grant for."""
 
 
 class Superseded(Conflict):
@@ -84,6 +89,7 @@ class ReportDesk:
         def decide(recording: Recording, now: datetime) -> Change:
             nonlocal refused
             refused = not accepts(recording, _attempt(recording, number), report)
+            _check_blobs(recording, number, report)
             return on_report(recording, number, report, now, self._ledger.policy)
 
         try:
@@ -104,6 +110,15 @@ def _attempt(recording: Recording | None, number: int) -> Attempt:
     if attempt is None:
         raise NotFound("There is no such attempt.")
     return attempt
+
+
+def _check_blobs(recording: Recording, number: int, report: Report) -> None:
+    """People get links to what a report names: another recording's blob must not be among it."""
+    for part in report.parts:
+        stem = f"{recording.blob_prefix}/{part_name(number, part.part)}"
+        named = (part.blob, part.index_blob, part.poster_blob or f"{stem}.jpg")
+        if named != (f"{stem}.mp4", f"{stem}.index", f"{stem}.jpg"):
+            raise ForeignBlob
 
 
 async def _read_report(request: Request) -> Report:
