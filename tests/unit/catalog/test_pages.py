@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from wentlive_catalog.testing import RecordingStory
 from wentlive_catalog.web import words
 from wentlive_catalog.web.assets import STATIC
-from wentlive_common.events import CreatorRestricted, new_event
+from wentlive_common.events import BroadcastWentLive, CreatorRestricted, new_event
 from wentlive_common.model import RestrictionReason
 
 AT = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
@@ -68,6 +68,36 @@ async def test_why_a_creator_cannot_be_seen_is_said_in_words(catalog: Any) -> No
     page = (await client.get("/")).text
     assert words.RESTRICTION["not_found"] in page
     assert words.RESTRICTION["age"] in page
+
+
+async def test_a_recording_that_never_began_is_not_called_safe(catalog: Any) -> None:
+    client = await catalog.sign_in()
+    story = RecordingStory("owl", "7", "8", AT)
+    await catalog.bus.publish(story.requested())
+    await catalog.bus.publish(story.recovering("The stream is <b>not</b> FLV."))
+    await catalog.bus.drain()
+    page = await client.get(f"/recordings/{story.recording_id}")
+    assert "Nothing could be recorded yet" in page.text
+    assert "It said last: The stream is &lt;b&gt;not&lt;/b&gt; FLV." in page.text
+    assert "is safe" not in page.text
+    await catalog.bus.publish(story.part_opened(story.part(1, size=5_000_000, duration=8, fragments=2)))
+    await catalog.bus.publish(story.recovering("The stream was dropped."))
+    await catalog.bus.drain()
+    page = await client.get(f"/recordings/{story.recording_id}")
+    assert "What was recorded is safe" in page.text
+    assert "The stream was dropped." in page.text
+
+
+async def test_who_is_followed_again_is_not_live_by_what_was_known_long_ago(catalog: Any) -> None:
+    client = await catalog.sign_in()
+    await client.post("/creators", data={"creator": "owl"})
+    live = BroadcastWentLive(creator_id="7", room_id="8", handle="owl", sequence=1, at=AT)
+    await catalog.bus.publish(new_event(live, "watcher"))
+    await catalog.bus.drain()
+    assert "Live" in parsed(await client.get("/")).select_one("#creator-owl .status-word").text  # type: ignore[union-attr]
+    await client.post("/creators/owl/unfollow")
+    await client.post("/creators", data={"creator": "owl"})
+    assert parsed(await client.get("/")).select_one("#creator-owl .status-word").text == "Checking…"  # type: ignore[union-attr]
 
 
 async def test_a_failed_recording_shows_its_reason(catalog: Any) -> None:

@@ -189,6 +189,16 @@ def test_a_lost_attempt_is_replaced_with_a_growing_delay(words):
     assert "Gave up after 4 attempts. The last recorder said: it died" in failed.reason
 
 
+def test_what_keeps_recorders_from_recording_is_told_until_one_records(words):
+    story = Story(words).attempt()
+    story.report("connecting").report("done", outcome="failed", reason="The stream is not FLV.")
+    story.clock.advance(2)
+    story.attempt().report("connecting")
+    assert (story.told[-1].state, story.told[-1].trouble) == ("recovering", "The stream is not FLV.")
+    story.report("recording", words.part())
+    assert story.told[-1].trouble is None
+
+
 def test_a_fruitful_attempt_is_replaced_at_once_and_not_held_against_it(words):
     story = Story(words, Policy(max_attempts=2))
     for _ in range(5):

@@ -61,6 +61,9 @@ class RecordingStory:
     def started(self, attempt: int = 1) -> AnyEvent:
         return self._told(RecordingStarted, "starting", attempt=attempt)
 
+    def recovering(self, trouble: str, attempt: int = 2) -> AnyEvent:
+        return self._told(RecordingStarted, "recovering", attempt=attempt, trouble=trouble)
+
     def part_opened(self, part: PartReport, attempt: int = 1) -> AnyEvent:
         return self._told(RecordingPartOpened, "recording", attempt=attempt, part=part)
 

@@ -27,6 +27,8 @@ class RecordingData(EventData):
     state: RecordingState
     sequence: Sequence
     """Grows by one with each event of this recording."""
+    trouble: str | None = Field(default=None, max_length=2000)
+    """While nothing is recorded: why, as the last recorder that could tell said."""
 
     def subject(self) -> str:
         return self.recording_id

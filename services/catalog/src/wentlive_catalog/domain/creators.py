@@ -96,7 +96,11 @@ def followed(creator: Creator, follower: str, now: UtcDatetime) -> Creator:
     if follower in creator.followers:
         return creator
     followers = tuple(sorted({*creator.followers, follower}))
-    return creator.model_copy(update={"followers": followers, "followed_at": creator.followed_at or now})
+    update: dict[str, object] = {"followers": followers, "followed_at": creator.followed_at or now}
+    if not creator.followers:
+        # Nobody watched meanwhile: a live that was on then may be long over, and its end was never told.
+        update["broadcasts"] = ()
+    return creator.model_copy(update=update)
 
 
 def unfollowed(creator: Creator, follower: str) -> Creator:

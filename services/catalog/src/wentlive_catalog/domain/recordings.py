@@ -61,6 +61,8 @@ class Recording(Model):
     sequence: int
     ended_at: UtcDatetime | None = None
     failure: str | None = None
+    trouble: str | None = None
+    """Why it is not recorded at the moment."""
     parts: tuple[Part, ...] = ()
     stop_request: StopRequest | None = None
     version: int = Field(default=0, ge=0)
@@ -125,6 +127,7 @@ def _head(data: RecordingData) -> Recording:
 
 _HEAD_FIELDS = {
     "recording_id", "creator_id", "room_id", "handle", "title", "live_started_at", "detected_at", "state", "sequence",
+    "trouble",
 }  # fmt: skip
 
 

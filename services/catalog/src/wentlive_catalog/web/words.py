@@ -56,11 +56,19 @@ def state_hint(recording: Recording) -> str:
         return ""
     if recording.stop_request and recording.state != "finishing":
         return "You asked to stop; the recorder is finishing."
+    if recording.state == "recovering" and not recording.bytes:
+        return "Nothing could be recorded yet; the recorder keeps trying." + _why(recording)
     if recording.state == "recovering":
-        return "The stream was interrupted. What was recorded is safe; the recorder is trying to get back."
+        return "The stream was interrupted. What was recorded is safe; the recorder is trying to get back." + _why(
+            recording
+        )
     if recording.state in ("requested", "starting"):
         return "The recorder is starting."
     return ""
+
+
+def _why(recording: Recording) -> str:
+    return f" It said last: {recording.trouble}" if recording.trouble else ""
 
 
 def size(count: int) -> str:

@@ -303,6 +303,7 @@ def _told(recording: Recording, tellings: Sequence[News]) -> Change:
         "live_started_at": recording.live_started_at,
         "detected_at": recording.detected_at,
         "state": recording.state,
+        "trouble": recording.trouble,
     }
     events = tuple(
         kind(**facts, **more, sequence=number) for number, (kind, more) in enumerate(tellings, recording.sequence + 1)

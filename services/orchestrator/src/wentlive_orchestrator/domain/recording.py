@@ -101,6 +101,13 @@ class Recording(Model):
         return self.attempts[-1] if self.attempts else None
 
     @property
+    def trouble(self) -> str | None:
+        """Why nothing is recorded at the moment, as the last attempt that could tell said."""
+        if self.state not in ("requested", "starting", "recovering"):
+            return None
+        return next((attempt.reason for attempt in reversed(self.attempts) if attempt.reason), None)
+
+    @property
     def committed_parts(self) -> tuple[PartReport, ...]:
         """The parts of all attempts that there is something of to watch."""
         return tuple(part for attempt in self.attempts for part in attempt.parts if part.committed_at)
