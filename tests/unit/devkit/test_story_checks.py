@@ -66,7 +66,7 @@ def test_what_is_no_picture_is_a_fault() -> None:
         decode_some(b"<html>not a picture</html>")
 
 
-def test_a_folder_is_held_by_one_run_and_emptied_only_when_asked(tmp_path: Path) -> None:
+def test_a_folder_is_held_by_one_run_and_keeps_what_is_in_it(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with locked_folder(folder, fresh=False):
         (folder / "kept").write_text("x")
@@ -74,6 +74,25 @@ def test_a_folder_is_held_by_one_run_and_emptied_only_when_asked(tmp_path: Path)
             pass
     with locked_folder(folder, fresh=False):
         assert (folder / "kept").exists()
-    with locked_folder(folder, fresh=True):
-        assert not (folder / "kept").exists()
     assert [entry.name for entry in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_demo_deletes_only_what_a_demo_made(tmp_path: Path) -> None:
+    photos, data, demo = tmp_path / "photos", tmp_path / "data", tmp_path / "demo"
+    photos.mkdir()
+    (photos / "one.jpg").write_text("x")
+    with locked_folder(data, fresh=False):
+        (data / "recordings").write_text("x")
+    for folder in (photos, data):
+        with pytest.raises(Conflict, match="not made by a demo"), locked_folder(folder, fresh=True):
+            pass
+        assert any(folder.iterdir())
+    for _ in range(2):
+        with locked_folder(demo, fresh=True):
+            assert not (demo / "left").exists()
+            (demo / "left").write_text("x")
+    with locked_folder(demo, fresh=False):
+        assert (demo / "left").exists()
+    with pytest.raises(Conflict, match="not made by a demo"), locked_folder(demo, fresh=True):
+        pass
+    assert {entry.name for entry in tmp_path.iterdir()} == {"photos", "data", "demo"}

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from wentlive_common.errors import Conflict
 
+THROWAWAY = ".wentlive-demo"
+"""Stands in folders that a demo made and may delete; nothing else is ever deleted."""
+
 
 @contextmanager
 def locked_folder(folder: Path, *, fresh: bool) -> Generator[None]:
@@ -21,8 +24,16 @@ def locked_folder(folder: Path, *, fresh: bool) -> Generator[None]:
             raise Conflict(
                 f"Another Wentlive runs in {folder}: stop it, or choose another folder by --data."
             ) from error
-        if fresh:
-            shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        yield
-    lock.unlink(missing_ok=True)
+        try:
+            mark = folder / THROWAWAY
+            if fresh and folder.exists() and any(folder.iterdir()) and not mark.exists():
+                raise Conflict(
+                    f"{folder} was not made by a demo, and a demo deletes what is in it: choose a new one by --data."
+                )
+            if fresh:
+                shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            mark.touch() if fresh else mark.unlink(missing_ok=True)
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
