@@ -127,7 +127,19 @@ async def test_waiting_for_any_raises_what_the_first_raised() -> None:
         await wait_any(fail(), asyncio.Event().wait())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_closed_terminal_is_no_matter_under_nohup() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        async with stop_on_signals() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.sleep(0)
+            assert not stop.is_set()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_the_first_signal_stops(number: signal.Signals) -> None:
     async with stop_on_signals() as stop:
         os.kill(os.getpid(), number)

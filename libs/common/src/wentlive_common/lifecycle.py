@@ -22,10 +22,15 @@ async def wait_any(*waits: Coroutine[Any, Any, Any]) -> None:
 
 @asynccontextmanager
 async def stop_on_signals() -> AsyncGenerator[asyncio.Event]:
-    """An event that the first SIGINT or SIGTERM sets; a second one ends the process the hard way."""
+    """An event that the first SIGINT, SIGTERM or SIGHUP sets; a second one ends the process the hard way.
+
+    SIGHUP comes when the terminal is closed; under `nohup` it is ignored, and stays so.
+    """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
 
     def request_stop() -> None:
         stop.set()
