@@ -3,10 +3,11 @@
 import argparse
 import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from wentlive_common.errors import WentliveError
-from wentlive_common.lifecycle import stop_on_signals
+from wentlive_common.lifecycle import stop_on_signals, wait_any
 from wentlive_common.logging import configure_logging
 
 from wentlive_devkit.configuration import ADMIN
@@ -63,15 +64,27 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(options: StackOptions) -> int:
-    """Runs until Ctrl-C."""
+    """Runs until Ctrl-C, which is also heeded while things start."""
     async with stop_on_signals() as stop:
         _say("Starting …")
-        async with Stack.start(options) as stack:
-            _say(banner(stack))
-            await narrate(stack, stop)
-            _say("Stopping: recordings are being finished …")
+        started = asyncio.Event()
+        running = asyncio.create_task(_run_stack(options, started, stop))
+        await wait_any(asyncio.wait([running]), started.wait(), stop.wait())
+        if not started.is_set() and not running.done():
+            _say("Stopping before everything was started …")
+            running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
     _say("Stopped. Nothing is left running." + ("" if options.fresh else f" Your data is in {options.folder}."))
     return 0
+
+
+async def _run_stack(options: StackOptions, started: asyncio.Event, stop: asyncio.Event) -> None:
+    async with Stack.start(options) as stack:
+        started.set()
+        _say(banner(stack))
+        await narrate(stack, stop)
+        _say("Stopping: recordings are being finished …")
 
 
 def banner(stack: Stack) -> str:
