@@ -1,12 +1,14 @@
 """What a running stack tells on the terminal must never be what ends it."""
 
 import asyncio
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import pytest
 from pydantic import SecretStr
 from wentlive_devkit import demo
-from wentlive_devkit.stack import Stack
+
+if TYPE_CHECKING:
+    from wentlive_devkit.stack import Stack
 
 
 class BrokenCatalog:

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import socket
 import sys
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,7 +18,7 @@ from wentlive_devkit.configuration import Addresses, environment, write_secrets
 from wentlive_devkit.folder import locked_folder
 from wentlive_devkit.leftovers import end_marked_processes
 from wentlive_devkit.servers import AzuriteServer, RabbitMqNode
-from wentlive_devkit.servers.ports import HOST, free_port, free_ports
+from wentlive_devkit.servers.ports import HOST, can_listen, free_port, kept_port
 from wentlive_devkit.servers.process import ChildProcess
 from wentlive_devkit.supervisor import Supervised, SupervisedService, keep_running
 
@@ -76,11 +75,11 @@ class Stack:
         self._supervised.append(azurite)
         self.servers = {"bus": node.name if node else "memory", "storage": azurite.name, "stores": "SQLite"}
         tiktok = await self._start_simulator(resources) if self.options.scenario else None
-        orchestrator_port, watcher_port = free_ports(2)
         self.addresses = Addresses(
             catalog_port=self._catalog_port(),
-            orchestrator_port=orchestrator_port,
-            watcher_port=watcher_port,
+            # Recorders that outlived the last run report to where they did.
+            orchestrator_port=kept_port(folder / "orchestrator.port"),
+            watcher_port=free_port(),
             amqp_url=SecretStr(node.amqp_url) if node else None,
             storage=SecretStr(azurite.connection_string),
             tiktok_url=tiktok,
@@ -117,9 +116,9 @@ class Stack:
 
     def _catalog_port(self) -> int:
         wanted = self.options.port
-        if wanted is not None and not _free(wanted):
+        if wanted is not None and not can_listen(wanted):
             raise Conflict(f"Port {wanted} is in use: stop what holds it, or choose another by --port.")
-        return wanted or (8080 if _free(8080) else free_port())
+        return wanted or (8080 if can_listen(8080) else free_port())
 
     async def _sweep(self) -> None:
         left = await end_marked_processes(self.run)
@@ -146,13 +145,3 @@ async def _answers(client: httpx.AsyncClient, url: str) -> bool:
         return (await client.get(url)).is_success
     except httpx.TransportError:
         return False
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True

@@ -14,7 +14,7 @@ from azure.storage.blob import CorsRule
 from azure.storage.blob.aio import BlobServiceClient
 from pydantic import SecretStr
 
-from wentlive_devkit.servers.ports import HOST, free_port, listening
+from wentlive_devkit.servers.ports import HOST, kept_port, listening
 from wentlive_devkit.servers.process import ChildProcess
 from wentlive_devkit.servers.programs import find_program, tools_dir
 
@@ -41,10 +41,11 @@ class AzuriteServer:
 
     def __init__(self, data_dir: Path) -> None:
         self._dir = data_dir.resolve()
-        self._port = free_port()
         program = _program()
         self.version = _version(program)
         self._dir.mkdir(parents=True, exist_ok=True)
+        # A recorder that outlived the last run goes on writing to where it was.
+        self._port = kept_port(self._dir / "port")
         self.account_key = _account_key(self._dir / "account.key")
         self._child = ChildProcess(
             "Azurite",

@@ -4,6 +4,7 @@ import asyncio
 import random
 import socket
 from contextlib import ExitStack
+from pathlib import Path
 
 HOST = "127.0.0.1"
 # Below the range that the kernel takes outgoing connections' ports from (32768 and up): what is free here stays free.
@@ -30,6 +31,30 @@ def free_ports(count: int) -> tuple[int, ...]:
 
 def free_port() -> int:
     return free_ports(1)[0]
+
+
+def kept_port(note: Path) -> int:
+    """The port that an earlier run noted in the file `note`, unless it is in use; else a free one, noted there."""
+    try:
+        port = int(note.read_text())
+    except (OSError, ValueError):
+        port = 0
+    if not (FIRST <= port < LAST and port not in _handed_out and can_listen(port)):
+        port = free_port()
+        note.write_text(str(port))
+    _handed_out.add(port)
+    return port
+
+
+def can_listen(port: int) -> bool:
+    """Whether a server could open `port` now; connections of one that ended do not count."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError):
+            return False
+    return True
 
 
 async def listening(port: int) -> bool:
