@@ -11,8 +11,18 @@ export UV_PROJECT_ENVIRONMENT := .venv
 
 PYTEST_ARGS ?=
 ARGS ?=
+BROKER := $(if $(filter --solo,$(ARGS)),,rabbitmq)
+
+# Says so only when there is something to install: the first time it takes a while.
+define sync
+@$(UV) sync --quiet --locked $(1) --check 2>/dev/null \
+  || { echo "installing Python packages into .venv (uv, ~10 s)" >&2; $(UV) sync --quiet --locked $(1); }
+endef
 
 .PHONY: help demo up doctor smoke test check fmt bench docs vendor clean runtime develop uv rabbitmq azurite mongodb checkers
+
+# They stop before installing more when RabbitMQ cannot be had; the doctor then says so, and tests that need it are skipped.
+demo up smoke: BOOTSTRAP += --required
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,11 +66,11 @@ vendor: develop ## Fetch the web app's third-party assets again and verify them
 clean: ## Remove what the other targets made here, but not your data
 	rm -rf .venv .tools .pytest_cache .ruff_cache .hypothesis .import_linter_cache .wentlive/demo
 
-runtime: uv rabbitmq azurite
-	@$(UV) sync --quiet --locked --inexact --no-default-groups
+runtime: uv $(BROKER) azurite
+	$(call sync,--inexact --no-default-groups)
 
 develop: uv
-	@$(UV) sync --quiet --locked --all-groups
+	$(call sync,--all-groups)
 
 uv rabbitmq azurite mongodb:
 	@$(BOOTSTRAP) $@

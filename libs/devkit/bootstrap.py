@@ -1,8 +1,9 @@
 """Installs the programs that Wentlive's make targets need, into `.tools`, or as Debian packages when run by root.
 
 Runs on a bare Python 3.11, without the workspace. `bootstrap.py uv rabbitmq azurite` installs what is missing, prints
-one line per step, and nothing for what is there. A tool's stamp is written last, so an interrupted install is done
-again. A tool that cannot be had fails the run only with `--required`; uv and Azurite always do.
+one line per step, and nothing for what is there; to stderr, since stdout is for the make target's own result. A tool's
+stamp is written last, so an interrupted install is done again. A tool that cannot be had fails the run only with
+`--required`; uv and Azurite always do.
 """
 
 import argparse
@@ -11,10 +12,12 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +33,14 @@ MAVEN_ARTIFACT = "0.3.5"
 
 STEP_SECONDS = 900
 SHOWN_LINES = 15
+INTERRUPTED = 130
+
 POLICY = Path("/usr/sbin/policy-rc.d")
-POLICY_FORBIDS_STARTING = "#!/bin/sh\nexit 101\n"
+POLICY_FORBIDS_STARTING = "#!/bin/sh\n# Wentlive's bootstrap: packages are installed without starting them.\nexit 101\n"
+UNITS = Path("/lib/systemd/system")
+# What rabbitmq-server and the Erlang under it would start with the machine; we run private nodes only.
+BOOT_UNITS = ("rabbitmq-server.service", "epmd.service", "epmd.socket")
+UNFINISHED = ".apt-unfinished"
 
 
 class CannotInstall(Exception):
@@ -42,8 +51,8 @@ class CannotInstall(Exception):
 
 
 def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
@@ -58,6 +67,7 @@ def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | 
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=STEP_SECONDS,
+            close_fds=False,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -106,23 +116,58 @@ def may_use_apt() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def apt_install(*packages: str) -> None:
+def apt_install(tools: Path, *packages: str) -> None:
+    """Installs without starting anything, now or at boot; interrupted in the middle, the next run finishes it."""
     say(f"installing {' '.join(packages)} (apt-get)")
-    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    run("apt-get", "update", env=quiet)
+    units = [unit for unit in BOOT_UNITS if not (UNITS / unit).exists()]
+    unfinished = tools / UNFINISHED
+    unfinished.write_text(f"{' '.join(packages)}\n{' '.join(units)}\n")
+    try:
+        with no_services_started():
+            apt_get("update")
+            apt_get("install", "-y", "--no-install-recommends", *packages)
+        keep_from_booting(units)
+    except CannotInstall:
+        # apt cleaned up after itself, and said what a person has to do.
+        unfinished.unlink()
+        raise
+    unfinished.unlink()
+
+
+def finish_apt(tools: Path) -> None:
+    """Mends what an interrupted `apt_install` left: half-configured packages, our policy, boot links."""
+    unfinished = tools / UNFINISHED
+    if not unfinished.exists() or not may_use_apt():
+        return
+    packages, units = (line.split() for line in unfinished.read_text().splitlines())
+    say(f"finishing the interrupted installation of {' '.join(packages)} (dpkg, apt-get)")
     with no_services_started():
-        run("apt-get", "install", "-y", "--no-install-recommends", *packages, env=quiet)
+        # dpkg leaves out what still lacks a dependency; apt-get brings that, and may remove nothing.
+        succeeds("dpkg", "--configure", "-a", "--force-confold")
+        apt_get("update")
+        apt_get("install", "-y", "--fix-broken", "--no-remove", "--no-install-recommends", *packages)
+    keep_from_booting(units)
+    unfinished.unlink()
+
+
+def apt_get(*arguments: str) -> None:
+    # A machine that was just started may hold the lock for its own upgrades.
+    run("apt-get", "-o", "DPkg::Lock::Timeout=300", *arguments, env={"DEBIAN_FRONTEND": "noninteractive"})
+
+
+def keep_from_booting(units: Sequence[str]) -> None:
+    installed = [unit for unit in units if (UNITS / unit).exists()]
+    if installed and shutil.which("systemctl"):
+        succeeds("systemctl", "disable", *installed)
 
 
 @contextmanager
 def no_services_started(policy: Path = POLICY) -> Generator[None]:
     """Keeps packages from starting what they install; a machine's own policy is left as it is."""
-    try:
-        with policy.open("x") as file:
-            file.write(POLICY_FORBIDS_STARTING)
-    except FileExistsError:
+    if policy.exists() and policy.read_text() != POLICY_FORBIDS_STARTING:
         yield
         return
+    policy.write_text(POLICY_FORBIDS_STARTING)
     policy.chmod(0o755)
     try:
         yield
@@ -130,12 +175,17 @@ def no_services_started(policy: Path = POLICY) -> Generator[None]:
         policy.unlink()
 
 
-def debian_package(name: str, packages: Sequence[str], missing: Callable[[], bool], otherwise: str) -> None:
+def debian_package(
+    tools: Path, name: str, packages: Sequence[str], missing: Callable[[], bool], otherwise: str = ""
+) -> None:
     if not missing():
         return
     if not may_use_apt():
         raise CannotInstall(f"{name} is missing: run `apt-get install {' '.join(packages)}` as root{otherwise}")
-    apt_install(*packages)
+    try:
+        apt_install(tools, *packages)
+    except CannotInstall as error:
+        raise CannotInstall(f"{error}{otherwise}") from error
 
 
 # --- tools ---------------------------------------------------------------------------------------------------------
@@ -145,8 +195,8 @@ def uv(tools: Path) -> None:
     folder = tools / "uv"
     if stamped(folder, UV):
         return
-    with installing(folder, UV, f"installing uv {UV} into .tools/uv (pip, ~5 s)"):
-        make_venv(folder)
+    with installing(folder, UV, f"installing uv {UV} into .tools/uv (pip, ~10 s)"):
+        make_venv(tools, folder)
         pip_python = folder / "bin" / "python"
         if pip_python.exists():
             run(pip_python, "-m", "pip", "install", "--quiet", f"uv=={UV}")
@@ -154,7 +204,7 @@ def uv(tools: Path) -> None:
             run(sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, f"uv=={UV}")
 
 
-def make_venv(folder: Path) -> None:
+def make_venv(tools: Path, folder: Path) -> None:
     """A virtual environment with pip; none at all where Python has pip but not venv's parts."""
     if succeeds(sys.executable, "-m", "venv", str(folder)):
         return
@@ -164,7 +214,7 @@ def make_venv(folder: Path) -> None:
         return
     if not may_use_apt():
         raise CannotInstall("this Python has neither venv nor pip: run `apt-get install python3-venv` as root")
-    apt_install("python3-venv")
+    apt_install(tools, "python3-venv")
     run(sys.executable, "-m", "venv", folder)
 
 
@@ -176,17 +226,10 @@ def pip_into(tools: Path, target: Path, *packages: str) -> None:
     run(python, "-m", "pip", "install", "--quiet", "--target", target, *packages)
 
 
-def rabbitmq(_tools: Path) -> None:
+def rabbitmq(tools: Path) -> None:
     script = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-
-    def missing() -> bool:
-        return not script.exists()
-
-    if missing():
-        debian_package("RabbitMQ", ["rabbitmq-server"], missing, "; without it, use `--solo`")
-        if shutil.which("systemctl"):
-            # We run private nodes only: the package's own node is not to come up with the machine.
-            succeeds("systemctl", "disable", "rabbitmq-server.service")
+    packages, otherwise = ["rabbitmq-server"], "; or go without it: `make demo ARGS=--solo`"
+    debian_package(tools, "RabbitMQ", packages, lambda: not script.exists(), otherwise)
 
 
 def azurite(tools: Path) -> None:
@@ -195,7 +238,7 @@ def azurite(tools: Path) -> None:
     if stamped(folder, stamp):
         return
     npm, path = node_with_npm(tools)
-    with installing(folder, stamp, f"installing Azurite {pinned_azurite(pins[0])} into .tools/azurite (npm, ~20 s)"):
+    with installing(folder, stamp, f"installing Azurite {pinned_azurite(pins[0])} into .tools/azurite (npm, ~30 s)"):
         for pin in pins:
             shutil.copy(pin, folder)
         options = ["--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
@@ -280,14 +323,16 @@ def own_certificates() -> dict[str, str]:
     return {"REQUESTS_CA_BUNDLE": bundle} if bundle else {}
 
 
-def ffmpeg(_tools: Path) -> None:
-    debian_package("ffmpeg", ["ffmpeg"], lambda: not (shutil.which("ffmpeg") and shutil.which("ffprobe")), "")
+def ffmpeg(tools: Path) -> None:
+    debian_package(tools, "ffmpeg", ["ffmpeg"], lambda: not (shutil.which("ffmpeg") and shutil.which("ffprobe")))
 
 
-def chromium(_tools: Path) -> None:
+def chromium(tools: Path) -> None:
+    """Chromium, a font for the names people have there, and what Playwright's own Node.js is linked against."""
     font = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
-    packages = ["chromium", "fonts-noto-cjk"]
-    debian_package("Chromium", packages, lambda: not (shutil.which("chromium") and font.exists()), "")
+    packages = ["chromium", "fonts-noto-cjk", "libatomic1"]
+    present = shutil.which("chromium") and font.exists() and find_library("atomic")
+    debian_package(tools, "Chromium", packages, lambda: not present)
 
 
 # --- command -------------------------------------------------------------------------------------------------------
@@ -315,6 +360,8 @@ def locked(tools: Path) -> Generator[None]:
     tools.mkdir(parents=True, exist_ok=True)
     with (tools / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # Steps hold it too: what outlives a killed bootstrap must not write beside the next one.
+        os.set_inheritable(lock.fileno(), True)
         yield
 
 
@@ -323,17 +370,31 @@ def main(arguments: Sequence[str] | None = None, tools: Path = TOOLS) -> int:
     parser.add_argument("tool", nargs="+", choices=sorted(TOOLS_BY_NAME))
     parser.add_argument("--required", action="store_true", help="fail when a tool cannot be had")
     options = parser.parse_args(arguments)
+    try:
+        with locked(tools):
+            return install(options.tool, tools, required=options.required)
+    except KeyboardInterrupt:
+        say("interrupted; the next run does this step again")
+        return INTERRUPTED
+
+
+def install(names: Sequence[str], tools: Path, *, required: bool) -> int:
     exit_code = 0
-    with locked(tools):
-        for name in options.tool:
-            tool = TOOLS_BY_NAME[name]
-            try:
-                tool.install(tools)
-            except CannotInstall as error:
-                say(f"{name}: {error}")
-                exit_code = max(exit_code, int(tool.required or options.required))
+    try:
+        finish_apt(tools)
+    except CannotInstall as error:
+        say(str(error))
+    for name in names:
+        tool = TOOLS_BY_NAME[name]
+        try:
+            tool.install(tools)
+        except CannotInstall as error:
+            say(f"{name}: {error}")
+            exit_code = max(exit_code, int(tool.required or required))
     return exit_code
 
 
 if __name__ == "__main__":
+    # Ends like Ctrl-C, so that what has to be put back is put back.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())
