@@ -81,6 +81,7 @@ class RabbitConsumer:
         self._reported_lost = False
         self._consuming: tuple[AbstractQueue, str] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
 
     @property
     def live(self) -> bool:
@@ -102,6 +103,7 @@ class RabbitConsumer:
 
     async def close(self) -> None:
         """Takes nothing new, lets handlers end within 10 s, and gives the rest back."""
+        self._closing = True
         if self._consuming is not None:
             queue, tag = self._consuming
             with suppress(*BROKER_ERRORS):
@@ -117,7 +119,8 @@ class RabbitConsumer:
 
     async def _run(self) -> None:
         backoff = FIRST_BACKOFF_SECONDS
-        while True:
+        # Not only by cancelling: a connection that fails in that very moment swallows it.
+        while not self._closing:
             try:
                 with lost_not_cancelled():
                     await self._session()
