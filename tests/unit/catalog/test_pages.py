@@ -78,7 +78,7 @@ async def test_a_recording_that_never_began_is_not_called_safe(catalog: Any) -> 
     await catalog.bus.drain()
     page = await client.get(f"/recordings/{story.recording_id}")
     assert "Nothing could be recorded yet" in page.text
-    assert "It said last: The stream is &lt;b&gt;not&lt;/b&gt; FLV." in page.text
+    assert "Last reason: The stream is &lt;b&gt;not&lt;/b&gt; FLV." in page.text
     assert "is safe" not in page.text
     await catalog.bus.publish(story.part_opened(story.part(1, size=5_000_000, duration=8, fragments=2)))
     await catalog.bus.publish(story.recovering("The stream was dropped."))

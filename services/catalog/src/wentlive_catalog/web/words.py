@@ -68,7 +68,7 @@ def state_hint(recording: Recording) -> str:
 
 
 def _why(recording: Recording) -> str:
-    return f" It said last: {recording.trouble}" if recording.trouble else ""
+    return f" Last reason: {recording.trouble}" if recording.trouble else ""
 
 
 def size(count: int) -> str:
