@@ -101,6 +101,14 @@ async def test_the_same_question_has_the_same_answer(stage: Stage):
     assert await stage.source.live_status("ada") == await stage.source.live_status("ada")
 
 
+async def test_what_is_known_already_changes_no_clear_answer(stage: Stage):
+    stage.live()
+    live = await stage.source.live_status("ada")
+    assert isinstance(live, Live)
+    known = {"creator_id": live.profile.creator_id, "open_room": live.room.room_id}
+    assert await stage.source.live_status("ada", **known) == live
+
+
 async def test_a_restriction_is_not_offline(stage: Stage):
     stage.restricted()
     status = await stage.source.live_status("gated")

@@ -1,4 +1,4 @@
-"""Answers of `api-live/user/room` in TikTok's shapes, written for these tests."""
+"""Answers in TikTok's shapes, written for these tests."""
 
 import json
 from collections.abc import Callable
@@ -96,9 +96,67 @@ def make_answer() -> Json:
     }
 
 
+def make_room_info() -> Json:
+    """`webcast/room/info` of the same live: no H.265, the picture at 720p."""
+    flv = f"{CDN}_hd.flv?expire=1791749747&sign=0f1e2d3c"
+    return {
+        "data": {
+            "id_str": "7611111111111111111",
+            "status": 2,
+            "title": "Oolong evening",
+            "create_time": 1790532724,
+            "finish_time": 1790532724,
+            "owner": {
+                "id_str": "6700000000000000001",
+                "display_id": "Tea.House_1",
+                "nickname": "Tea & 茶",
+                "sec_uid": "MS4wLjABAAAAabcdef",
+                "avatar_medium": {"url_list": ["https://p16.example-cdn.com/a~720.webp?x-expires=1790712000"]},
+                "follow_info": {"follower_count": 1597439},
+            },
+            "cover": {"url_list": ["", "https://p16.example-cdn.com/cover.webp"]},
+            "user_count": 203,
+            "age_restricted": {"restricted": False},
+            "live_sub_only": 0,
+            "stream_url_filtered_info": {"is_gated_room": False, "is_paid_event": False},
+            "stream_url": {
+                "flv_pull_url": {"HD1": flv, "SD1": f"{CDN}_ld.flv?expire=1791749747&sign=0f1e2d3c", "NEW9": flv},
+                "hls_pull_url": f"{CDN}_hd/index.m3u8?expire=1791749747&sign=9a8b7c6d",
+                "rtmp_pull_url": flv,
+                "live_core_sdk_data": avc_ladder(),
+            },
+        },
+        "extra": {"now": 1790536000000},
+        "status_code": 0,
+    }
+
+
+def make_page(info: Json | None) -> bytes:
+    """The live page around what it says about one creator, with other people's lives beside it."""
+    state = {
+        "LiveRoom": {"liveRoomStatus": 0, "needLogin": False, "liveRoomUserInfo": info},
+        "LiveDiscover": {"recommended": [{"user": {"uniqueId": "somebody.else", "roomId": "7699999999999999999"}}]},
+    }
+    text = json.dumps(state, ensure_ascii=False).replace("<", "\\u003c")
+    return (
+        '<!DOCTYPE html><html><head></head><body><script id="SIGI_STATE" type="application/json">'
+        f"{text}</script><script>var SlardarWAF;</script></body></html>"
+    ).encode()
+
+
 @pytest.fixture
 def answer() -> Json:
     return make_answer()
+
+
+@pytest.fixture
+def room_info() -> Json:
+    return make_room_info()
+
+
+@pytest.fixture
+def page_of() -> Callable[[Json | None], bytes]:
+    return make_page
 
 
 @pytest.fixture

@@ -8,8 +8,10 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wentlive_tiktok.client import BODY_LIMIT, TikTokClient, retry_after, tiktok_http_client
+from wentlive_tiktok.client import BODY_LIMIT, TikTokClient, tiktok_http_client
+from wentlive_tiktok.refusals import retry_after
 from wentlive_tiktok.status import Blocked, BlockedHow, Live, LiveStatus, Unknown
+from wentlive_tiktok.testing import Wire
 
 Json = dict[str, Any]
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -18,8 +20,13 @@ COUNTRY_PAGE = b"<html>We regret to inform you that we have discontinued operati
 
 
 async def asked(handler: Callable[[httpx.Request], httpx.Response], handle: str = "tea") -> LiveStatus:
-    async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as http:
-        return await TikTokClient(http).live_status(handle)
+    """The primary route alone: no budget for another."""
+
+    async def no_budget() -> bool:
+        return False
+
+    async with httpx.AsyncClient(transport=Wire(handler)) as http:
+        return await TikTokClient(http, before_request=no_budget).live_status(handle)
 
 
 async def answered(status: int, **answer: Any) -> LiveStatus:
@@ -66,6 +73,10 @@ async def test_asks_the_minimal_question_like_a_browser(answer: Json):
 )
 async def test_refusals_are_told_apart(status: int, answer: Json, how: BlockedHow):
     assert await answered(status, **answer) == Blocked(how=how)
+
+
+async def test_a_redirect_that_cannot_even_be_read_is_unknown():
+    assert isinstance(await answered(302, headers={"location": "javascript:alert(1)"}), Unknown)
 
 
 @pytest.mark.parametrize("status", [420, 429])
@@ -145,7 +156,7 @@ async def test_a_huge_answer_is_not_read_to_its_end():
 
 async def test_words_of_a_creator_are_no_refusal(answer: Json):
     answer["data"]["liveRoom"]["title"] = "discontinued operating TikTok, Access Denied, SlardarWAF"
-    assert isinstance(await answered(200, json=answer), Live)
+    assert isinstance(await asked(lambda _: httpx.Response(200, json=answer), "tea.house_1"), Live)
 
 
 async def test_a_broken_encoding_is_unknown():

@@ -61,6 +61,11 @@ def test_offline_when_there_never_was_a_room(answer: Json, room_id: str | None):
     assert status.last_room is None
 
 
+def test_no_room_and_no_status_is_no_word_of_an_end(answer: Json):
+    del answer["data"]["user"]["roomId"], answer["data"]["user"]["status"], answer["data"]["liveRoom"]
+    assert isinstance(decided(answer), Unknown)
+
+
 def test_the_rooms_status_counts_more_than_the_users(answer: Json):
     answer["data"]["user"]["status"] = 4
     assert isinstance(decided(answer), Live)

@@ -1,151 +1,164 @@
-"""Asks TikTok's own web endpoint whether a creator is live: one unsigned request, one typed answer."""
+"""Asks TikTok's own web endpoints whether a creator is live: usually one unsigned request, always a typed answer."""
 
 import asyncio
-import math
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable
 
 import httpx
+import structlog
+from wentlive_common.errors import InvalidInput
 from wentlive_common.handle import InvalidHandle, parse_handle
 
-from wentlive_tiktok.decision import decide
-from wentlive_tiktok.status import Blocked, LiveStatus, Unknown
+from wentlive_tiktok.dialogue import Dialogue, dialogue
+from wentlive_tiktok.evidence import unknown
+from wentlive_tiktok.links import (
+    MOST_REDIRECTS,
+    LinkNamesNobody,
+    LinkUnresolved,
+    handle_in,
+    next_hop,
+    room_in,
+    share_link,
+)
+from wentlive_tiktok.question import Question, make_question
+from wentlive_tiktok.refusals import refusal
+from wentlive_tiktok.routes import BODY_LIMIT, PAGE, PAGE_LIMIT, Route, RouteName, read_answer, room_info
+from wentlive_tiktok.status import Blocked, Live, LiveStatus, Paused, Profile, Restricted
+from wentlive_tiktok.transport import TIKTOK, WEBCAST, NoAnswer, fetch, tiktok_http_client
 
-TIKTOK = "https://www.tiktok.com"
-BODY_LIMIT = 1024 * 1024
-LONGEST_RETRY_AFTER = timedelta(days=1)
+__all__ = ["BODY_LIMIT", "CALL_SECONDS", "TIKTOK", "TikTokClient", "tiktok_http_client"]
 
-_PATH = "/api-live/user/room/"
-_TIMEOUT = httpx.Timeout(10.0, connect=5.0)
-_DEADLINE = 20.0
-_LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=30.0)
-_HEADERS = {
-    "User-Agent": (
-        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-        "Chrome/140.0.0.0 Safari/537.36"
-    ),
-    "Accept": "application/json, text/plain, */*",
-    "Accept-Language": "en-US,en;q=0.9",
-}
-_WAF_SIGNS = (b"Please wait...", b"_wafchallengeid", b"SlardarWAF", b"slardar_us_waf", b"waf-jschallenge")
-_COUNTRY_SIGN = b"discontinued operating TikTok"
-_DENIED_SIGN = b"Access Denied"
-_OK = 200
+CALL_SECONDS = 20.0
+"""How long one call may take, its fallbacks included."""
+ROUTE_REST_SECONDS = 600.0
+"""For how long a fallback that TikTok refused is left alone, unless TikTok says for how long."""
 
+_LONGEST_REST = 3600.0
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-def tiktok_http_client(*, proxy: str | None = None) -> httpx.AsyncClient:
-    """An HTTP client with the timeouts and limits that TikTokClient counts on; the caller closes it."""
-    return httpx.AsyncClient(
-        timeout=_TIMEOUT, limits=_LIMITS, follow_redirects=False, proxy=proxy, trust_env=proxy is None
-    )
+log = structlog.stdlib.get_logger(__name__)
 
 
 class TikTokClient:
-    """LiveStatusSource over `api-live/user/room`."""
+    """LiveStatusSource over TikTok's web endpoints; one for each network address that asks.
 
-    def __init__(self, http: httpx.AsyncClient, base_url: str = TIKTOK) -> None:
+    `before_request` is asked before every request of a call but the first: False leaves that request out.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        base_url: str = TIKTOK,
+        *,
+        webcast_url: str | None = None,
+        before_request: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
         self._http = http
         self._base_url = base_url.rstrip("/")
+        self._webcast_url = (webcast_url or (WEBCAST if self._base_url == TIKTOK else base_url)).rstrip("/")
+        self._before_request = before_request
+        self._rests: dict[RouteName, float] = {}
 
-    async def live_status(self, handle: str) -> LiveStatus:
-        """Asks once; whatever goes wrong on the way is Blocked or Unknown and never raised."""
+    async def live_status(
+        self, handle: str, *, creator_id: str | None = None, open_room: str | None = None
+    ) -> LiveStatus:
+        """Whatever goes wrong on the way is Blocked or Unknown and never raised."""
         try:
-            handle = parse_handle(handle)
-        except InvalidHandle as error:
-            return Unknown(why=error.message)
-        request = self._http.build_request(
-            "GET",
-            self._base_url + _PATH,
-            params={"aid": "1988", "sourceType": "54", "uniqueId": handle},
-            headers={**_HEADERS, "Origin": TIKTOK, "Referer": f"{TIKTOK}/@{handle}/live"},
-            timeout=_TIMEOUT,
-        )
-        try:
-            async with asyncio.timeout(_DEADLINE):
-                response = await self._http.send(request, stream=True, follow_redirects=False)
-                try:
-                    body = await _bounded_body(response)
-                finally:
-                    await response.aclose()
-        except TimeoutError:
-            return Unknown(why=f"TikTok did not finish its answer within {_DEADLINE:.0f} s.")
-        except httpx.HTTPError as error:
-            return Unknown(why=f"TikTok could not be asked: {type(error).__name__} {error}".strip())
-        if body is None:
-            return Unknown(why=f"TikTok's answer is larger than {BODY_LIMIT} bytes.")
-        return read_answer(handle, response.status_code, response.headers, body)
+            question = make_question(handle, creator_id, open_room)
+        except InvalidInput as error:
+            return unknown(error.message)
+        return await self._converse(dialogue(question), asyncio.get_running_loop().time() + CALL_SECONDS)
 
+    async def _converse(self, talk: Dialogue, deadline: float) -> LiveStatus:
+        route = next(talk)
+        answer: LiveStatus | None = await self._ask(route, deadline)
+        while True:
+            try:
+                route = talk.send(answer)
+            except StopIteration as verdict:
+                return verdict.value
+            answer = await self._ask_fallback(route, deadline)
 
-def read_answer(handle: str, status: int, headers: Mapping[str, str], body: bytes) -> LiveStatus:
-    """What one HTTP answer means, refusals told apart from answers."""
-    if status in (420, 429):
-        return Blocked(how="rate_limited", retry_after=retry_after(headers.get("retry-after"), datetime.now(UTC)))
-    refusal = _refusal(status, headers, body)
-    if refusal:
-        return refusal
-    if status != _OK:
-        return Unknown(why=f"TikTok answered with HTTP {status}.")
-    return decide(handle, body)
-
-
-def _refusal(status: int, headers: Mapping[str, str], body: bytes) -> Blocked | None:
-    if _is_page_with(body, (_COUNTRY_SIGN,)):
-        return Blocked(how="country")
-    if headers.get("x-tt-system-error") == "3" or _is_page_with(body, _WAF_SIGNS):
-        return Blocked(how="waf")
-    if 300 <= status < 400:
-        return _redirect(headers.get("location", ""))
-    if status in (403, 444, 451) or _is_page_with(body, (_DENIED_SIGN,)):
-        return Blocked(how="country" if status == 451 else "forbidden")
-    # An empty body or a page in place of JSON is how TikTok refuses without saying so.
-    if status == _OK and (not body.strip() or _is_page(body)):
-        return Blocked(how="waf")
-    return None
-
-
-def _redirect(location: str) -> Blocked:
-    try:
-        path = urlsplit(location).path
-    except ValueError:
-        path = ""
-    return Blocked(how="login" if path.startswith("/login") else "country")
-
-
-def _is_page(body: bytes) -> bool:
-    return body.lstrip()[:1] == b"<"
-
-
-def _is_page_with(body: bytes, signs: tuple[bytes, ...]) -> bool:
-    """Only pages count: a creator may well write "Please wait..." into a title."""
-    return not body.lstrip().startswith(b"{") and any(sign in body for sign in signs)
-
-
-async def _bounded_body(response: httpx.Response) -> bytes | None:
-    body = bytearray()
-    async for chunk in response.aiter_bytes(64 * 1024):
-        body += chunk
-        if len(body) > BODY_LIMIT:
+    async def _ask_fallback(self, route: Route, deadline: float) -> LiveStatus | None:
+        now = asyncio.get_running_loop().time()
+        if now >= deadline or now < self._rests.get(route.name, 0.0) or not await self._may_ask():
             return None
-    return bytes(body)
+        answer = await self._ask(route, deadline)
+        if isinstance(answer, Blocked):
+            self._rest(route.name, answer)
+        return answer
 
+    def _rest(self, name: RouteName, blocked: Blocked) -> None:
+        asked = blocked.retry_after.total_seconds() if blocked.retry_after else ROUTE_REST_SECONDS
+        seconds = min(max(asked, 1.0), _LONGEST_REST)
+        self._rests[name] = asyncio.get_running_loop().time() + seconds
+        log.warning("tiktok_route_refused", route=name, how=blocked.how, rest_seconds=seconds)
 
-def retry_after(header: str | None, now: datetime) -> timedelta | None:
-    """Seconds or an HTTP date, held between nothing and a day; None when it says neither."""
-    if not header:
+    async def _may_ask(self) -> bool:
+        return self._before_request is None or await self._before_request()
+
+    async def _ask(self, route: Route, deadline: float) -> LiveStatus:
+        url = route.url(self._webcast_url if route.webcast else self._base_url)
+        try:
+            async with asyncio.timeout_at(deadline):
+                return read_answer(route, await fetch(self._http, url, route.headers, route.limit))
+        except TimeoutError:
+            return unknown(f"TikTok did not finish its answer within {CALL_SECONDS:.0f} s.")
+        except NoAnswer as error:
+            return unknown(error.message)
+
+    async def resolve_link(self, text: str) -> str:
+        """The handle behind a name, a profile or a share link; at most three redirects, on TikTok's hosts only.
+
+        Raises InvalidHandle (also LinkLeadsElsewhere, LinkNamesNobody), or LinkUnresolved when TikTok did not say.
+        """
+        try:
+            return parse_handle(text)
+        except InvalidHandle:
+            url = share_link(text)
+            if url is None:
+                raise
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                return await self._follow(url)
+        except (TimeoutError, NoAnswer) as error:
+            raise LinkUnresolved from error
+
+    async def _follow(self, url: httpx.URL) -> str:
+        room: str | None = None
+        for hop in range(MOST_REDIRECTS + 1):
+            handle = handle_in(url)
+            if handle:
+                return handle
+            room = room_in(url) or room
+            if hop == MOST_REDIRECTS or (room and hop):
+                break
+            location = await self._location(url, first=hop == 0)
+            if location is None:
+                break
+            url = next_hop(url, location)
+        if room is None:
+            raise LinkNamesNobody
+        return await self._owner(room)
+
+    async def _location(self, url: httpx.URL, *, first: bool) -> str | None:
+        """Where a link redirects to; None when it does not."""
+        if not first and not await self._may_ask():
+            raise LinkUnresolved
+        if self._base_url != TIKTOK:
+            url = httpx.URL(self._base_url + url.raw_path.decode("ascii"))
+        status, headers, body = await fetch(self._http, url, {"Accept": PAGE}, PAGE_LIMIT)
+        if status in _REDIRECTS:
+            return headers.get("location")
+        if status >= 500 or refusal(status, headers, body, understood=False):
+            raise LinkUnresolved
         return None
-    try:
-        seconds = float(header)
-        wait = timedelta(seconds=seconds) if math.isfinite(seconds) else None
-    except (ValueError, OverflowError):
-        wait = _until(header, now)
-    return None if wait is None else min(max(wait, timedelta()), LONGEST_RETRY_AFTER)
 
-
-def _until(date: str, now: datetime) -> timedelta | None:
-    try:
-        moment = parsedate_to_datetime(date)
-    except (ValueError, TypeError):
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
+    async def _owner(self, room: str) -> str:
+        if not await self._may_ask():
+            raise LinkUnresolved
+        deadline = asyncio.get_running_loop().time() + CALL_SECONDS
+        match await self._ask(room_info(Question(handle=""), room), deadline):
+            case Live(profile=profile) | Paused(profile=profile) | Restricted(profile=Profile() as profile):
+                return profile.handle
+            case _:
+                raise LinkUnresolved

@@ -1,5 +1,6 @@
 """From an answer of `api-live/user/room` to what it means for a creator: the decision table, and nothing else."""
 
+from wentlive_tiktok.evidence import unknown
 from wentlive_tiktok.ladders import has_ladder, streams_of
 from wentlive_tiktok.payload import AnswerPayload, DataPayload, LiveRoomPayload, UpstreamChanged, check, read
 from wentlive_tiktok.status import (
@@ -12,7 +13,6 @@ from wentlive_tiktok.status import (
     Restricted,
     RestrictionReason,
     Room,
-    Unknown,
 )
 
 OK = 0
@@ -20,6 +20,7 @@ PARAMS_ERROR = 19881005
 USER_NOT_FOUND = 19881007
 AGE_OR_LOGIN = 4003110
 
+NEVER_LIVE = 0
 LIVE = 2
 PAUSED = 3
 ENDED = 4
@@ -30,33 +31,29 @@ def decide(handle: str, body: bytes) -> LiveStatus:
     try:
         answer = read(AnswerPayload, body, "answer")
         if answer.status_code == OK:
-            return _decide_data(check(DataPayload, answer.data, "data"))
+            return decide_data(answer.data, "data")
     except UpstreamChanged as error:
-        return Unknown(why=error.message)
-    return _decide_refusal(handle, answer)
-
-
-def _decide_refusal(handle: str, answer: AnswerPayload) -> LiveStatus:
+        return unknown(error.message, body)
     if answer.status_code == USER_NOT_FOUND:
         return NotFound(handle=handle)
     if answer.status_code == AGE_OR_LOGIN:
         return Restricted(reason="age")
     if answer.status_code == PARAMS_ERROR:
-        return Unknown(why="TikTok did not accept the question (params_error).")
-    return Unknown(why=f"TikTok answered with code {answer.status_code} ({answer.message[:80]}).")
+        return unknown("TikTok did not accept the question (params_error).", body)
+    return unknown(f"TikTok answered with code {answer.status_code} ({answer.message[:80]}).", body)
 
 
-def _decide_data(data: DataPayload) -> LiveStatus:
-    profile = _profile(data)
+def decide_data(value: object, path: str) -> LiveStatus:
+    """What TikTok's `{user, stats, liveRoom}` says, wherever it stands; raises UpstreamChanged."""
+    data = check(DataPayload, value, path)
+    profile, room, status = _profile(data), _room(data), _status(data)
     if data.user.secret:
-        return Restricted(reason="private", profile=profile)
-    room = _room(data)
-    status = _status(data)
+        return Restricted(reason="private", profile=profile, room_id=room.room_id if room else None)
     if status in (LIVE, PAUSED):
         return _decide_broadcast(data.live_room, room, profile, paused=status == PAUSED)
-    if status == ENDED or room is None:
+    if status == ENDED or (status == NEVER_LIVE and room is None):
         return Offline(profile=profile, last_room=room)
-    return Unknown(why=f"TikTok gave room {room.room_id} the status {status}.")
+    raise UpstreamChanged(f"{path}.liveRoom.status", f"{room.room_id if room else 'no room'} has the status {status}")
 
 
 def _decide_broadcast(
@@ -64,16 +61,16 @@ def _decide_broadcast(
 ) -> LiveStatus:
     reason = _restriction(payload)
     if reason:
-        return Restricted(reason=reason, profile=profile)
+        return Restricted(reason=reason, profile=profile, room_id=room.room_id if room else None)
     if room is None:
-        return Unknown(why="TikTok says live without naming a room.")
+        raise UpstreamChanged("data.user.roomId", "live without naming a room")
     if paused:
         return Paused(room=room, profile=profile)
     if payload is None or not has_ladder(payload):
-        return Restricted(reason="age", profile=profile)
+        return Restricted(reason="age", profile=profile, room_id=room.room_id)
     streams = streams_of(payload)
     if not streams:
-        return Unknown(why=f"TikTok says that room {room.room_id} is live but gives no stream.")
+        raise UpstreamChanged("data.liveRoom.streamData", f"room {room.room_id} is live but has no stream")
     return Live(room=room, profile=profile, streams=streams)
 
 
@@ -115,7 +112,7 @@ def _room(data: DataPayload) -> Room | None:
     payload = data.live_room or LiveRoomPayload()
     return Room(
         room_id=room_id,
-        title=payload.title.strip(),
+        title=payload.title,
         cover_url=payload.cover_url or payload.square_cover_img,
         started_at=payload.start_time,
         viewer_count=payload.live_room_stats.user_count if payload.live_room_stats else None,

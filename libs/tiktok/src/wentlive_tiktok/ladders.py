@@ -1,7 +1,8 @@
 """Both of TikTok's quality ladders as one flat list of streams."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -21,9 +22,11 @@ from wentlive_tiktok.streams import Codec, Protocol, Role, StreamCandidate
 ORIGIN = "origin"
 AUDIO_ONLY = "ao"
 ORIGIN_LEVEL = 10
+MOST_STREAMS = 64
 _USUAL_LEVELS = {ORIGIN: ORIGIN_LEVEL, "uhd_60": 6, "uhd": 5, "hd_60": 4, "hd": 3, "sd": 2, "ld": 1, AUDIO_ONLY: 0}
 _CODECS: dict[str, Codec] = {"h264": "h264", "h265": "h265", "bytevc1": "h265"}
 _RESOLUTION = re.compile(r"([0-9]{2,5})x([0-9]{2,5})")
+_QUALITY = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _URL: TypeAdapter[str] = TypeAdapter(Url)
 
 
@@ -33,12 +36,19 @@ def streams_of(room: LiveRoomPayload) -> tuple[StreamCandidate, ...]:
     trouble: UpstreamChanged | None = None
     for name, ladder in (("streamData", room.stream_data), ("hevcStreamData", room.hevc_stream_data)):
         try:
-            found += _ladder_streams(ladder, f"data.liveRoom.{name}.pull_data.stream_data")
+            found += ladder_streams(ladder, f"data.liveRoom.{name}.pull_data.stream_data")
         except UpstreamChanged as error:
             trouble = error
     if trouble and not found:
         raise trouble
-    unique = {candidate.url: candidate for candidate in found}
+    return with_derived(found)
+
+
+def with_derived(found: Iterable[StreamCandidate]) -> tuple[StreamCandidate, ...]:
+    """Each URL once, the first mention of it, and the origin where only its sound is named."""
+    unique: dict[str, StreamCandidate] = {}
+    for candidate in islice(found, MOST_STREAMS):
+        unique.setdefault(candidate.url, candidate)
     streams = tuple(unique.values())
     return streams + tuple(_derived_origins(streams))
 
@@ -49,13 +59,16 @@ def has_ladder(room: LiveRoomPayload) -> bool:
     return any(ladder and ladder.pull_data and ladder.pull_data.stream_data for ladder in ladders)
 
 
-def _ladder_streams(ladder: LadderPayload | None, path: str) -> Iterator[StreamCandidate]:
+def ladder_streams(ladder: LadderPayload | None, path: str) -> Iterator[StreamCandidate]:
+    """The streams of one ladder; raises UpstreamChanged with the path when it cannot be read."""
     if ladder is None or ladder.pull_data is None or not ladder.pull_data.stream_data:
         return
     streams = read(StreamsPayload, ladder.pull_data.stream_data, path)
     options = ladder.pull_data.options
-    levels = {quality.sdk_key: quality.level for quality in (options and options.qualities) or ()}
+    levels = {quality.sdk_key: quality.level for quality in (options and options.qualities) or () if quality}
     for quality, variant in streams.data.items():
+        if not _QUALITY.fullmatch(quality):
+            continue
         level = levels.get(quality, _USUAL_LEVELS.get(quality, 0))
         if variant and variant.main:
             yield from _source_streams(variant.main, quality, level, "main")
@@ -69,7 +82,7 @@ def _source_streams(source: SourcePayload, quality: str, level: int, role: Role)
     codec = "audio" if quality == AUDIO_ONLY else _CODECS.get(params.codec.lower(), "unknown")
     protocols: tuple[tuple[Protocol, str], ...] = (("flv", source.flv), ("hls", source.hls))
     for protocol, url in protocols:
-        if _is_url(url):
+        if is_url(url):
             yield StreamCandidate(
                 url=url,
                 protocol=protocol,
@@ -91,7 +104,7 @@ def _params(text: str) -> SdkParamsPayload:
         return SdkParamsPayload()
 
 
-def _is_url(text: str) -> bool:
+def is_url(text: str) -> bool:
     try:
         _URL.validate_python(text)
     except ValidationError:

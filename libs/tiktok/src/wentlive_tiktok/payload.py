@@ -4,11 +4,14 @@ Strict where a decision rests on a field, lenient elsewhere: a missing or odd or
 a missing foundation raises UpstreamChanged with the path that failed.
 """
 
+import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,8 +25,13 @@ from pydantic.alias_generators import to_camel
 from wentlive_common.errors import Transient
 from wentlive_common.model import CreatorId
 
+from wentlive_tiktok.text import cleaned, cleaner
+
 _Value = TypeVar("_Value")
 _Payload = TypeVar("_Payload", bound="Payload")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+MAX_TITLE = 300
+MAX_NAME = 100
 
 
 class UpstreamChanged(Transient):
@@ -61,7 +69,10 @@ def _moment(value: object) -> object:
 
 Lenient = Annotated[_Value | None, WrapValidator(_none_when_odd)]
 LenientText = Annotated[str, WrapValidator(_empty_when_odd)]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=4096)]
+Title = Annotated[LenientText, AfterValidator(cleaner(MAX_TITLE))]
+Name = Annotated[LenientText, AfterValidator(cleaner(MAX_NAME))]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=4096)]
+Code = Annotated[int, Field(ge=-(2**31), lt=2**63)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 RoomReference = Annotated[str, StringConstraints(pattern=r"^[0-9]{0,24}$"), BeforeValidator(_empty_when_none)]
@@ -78,8 +89,8 @@ class Payload(BaseModel):
 class UserPayload(Payload):
     id: CreatorId
     unique_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.]{1,24}$")]
-    nickname: LenientText = ""
-    sec_uid: Lenient[str] = None
+    nickname: Name = ""
+    sec_uid: Lenient[Annotated[str, StringConstraints(pattern=r"^[!-~]{0,200}$")]] = None
     avatar_larger: Lenient[Url] = None
     avatar_medium: Lenient[Url] = None
     avatar_thumb: Lenient[Url] = None
@@ -87,7 +98,7 @@ class UserPayload(Payload):
     secret: Lenient[bool] = None
     room_id: RoomReference = ""
     """The last room, also when offline; "0" or empty for somebody who never went live."""
-    status: int | None = None
+    status: Code | None = None
 
 
 class StatsPayload(Payload):
@@ -104,11 +115,11 @@ class RoomStatsPayload(Payload):
 
 class QualityPayload(Payload):
     sdk_key: Annotated[str, Field(alias="sdk_key")]
-    level: int
+    level: Annotated[int, Field(ge=-1000, le=1000)]
 
 
 class OptionsPayload(Payload):
-    qualities: Lenient[list[QualityPayload]] = None
+    qualities: Lenient[list[Lenient[QualityPayload]]] = None
 
 
 class PullDataPayload(Payload):
@@ -122,8 +133,8 @@ class LadderPayload(Payload):
 
 
 class LiveRoomPayload(Payload):
-    status: int | None = None
-    title: LenientText = ""
+    status: Code | None = None
+    title: Title = ""
     start_time: Moment = None
     cover_url: Lenient[Url] = None
     square_cover_img: Lenient[Url] = None
@@ -143,8 +154,8 @@ class DataPayload(Payload):
 class AnswerPayload(Payload):
     """The envelope of `api-live/user/room`."""
 
-    status_code: int
-    message: LenientText = ""
+    status_code: Code
+    message: Title = ""
     data: Lenient[Mapping[str, Any]] = None
 
 
@@ -176,6 +187,12 @@ def read(shape: type[_Payload], text: str | bytes, root: str) -> _Payload:
     try:
         return shape.model_validate_json(text)
     except ValidationError as error:
+        repaired = _repaired(text) if error.errors(include_url=False)[0]["type"] == "json_invalid" else None
+        if repaired is None:
+            raise _changed(error, root) from error
+    try:
+        return shape.model_validate_json(repaired)
+    except ValidationError as error:
         raise _changed(error, root) from error
 
 
@@ -187,7 +204,16 @@ def check(shape: type[_Payload], value: object, root: str) -> _Payload:
         raise _changed(error, root) from error
 
 
+def _repaired(text: str | bytes) -> str | None:
+    """JSON that one bad character in somebody's title spoiled (half an emoji, a raw NUL), without it; or None."""
+    try:
+        decoded = text.decode("utf-8-sig", "replace") if isinstance(text, bytes) else text
+        return _LONE_SURROGATE.sub("", json.dumps(json.loads(decoded, strict=False), ensure_ascii=False))
+    except (ValueError, RecursionError):
+        return None
+
+
 def _changed(error: ValidationError, root: str) -> UpstreamChanged:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    path = ".".join([root, *(str(step)[:40] for step in first["loc"])])
-    return UpstreamChanged(path, str(first["msg"])[:200])
+    path = ".".join([root, *(cleaned(str(step), 40) for step in first["loc"])])
+    return UpstreamChanged(path, cleaned(str(first["msg"]), 200))

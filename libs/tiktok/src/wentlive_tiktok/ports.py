@@ -8,6 +8,13 @@ from wentlive_tiktok.status import LiveStatus
 class LiveStatusSource(Protocol):
     """Tells whether a creator is live."""
 
-    async def live_status(self, handle: str) -> LiveStatus:
-        """The creator's status now; trouble on the way is an answer too (Unknown, Blocked), never raised."""
+    async def live_status(
+        self, handle: str, *, creator_id: str | None = None, open_room: str | None = None
+    ) -> LiveStatus:
+        """The creator's status now; trouble on the way is an answer too (Unknown, Blocked), never raised.
+
+        With `creator_id` nobody else is ever answered about, and who took a new handle is followed: the answer's
+        profile then carries it. `open_room` is the broadcast believed to be open; its end can then be confirmed
+        even where TikTok does not speak of the creator any more.
+        """
         ...

@@ -19,6 +19,8 @@ class Profile(Model):
     verified: bool = False
     follower_count: int | None = None
     sec_uid: str | None = None
+    complete: bool = True
+    """False when the route that told it leaves things out (`verified`, pictures): keep what is known of those."""
 
 
 class Room(Model):
@@ -52,7 +54,8 @@ class Offline(Model):
     """TikTok says that the last broadcast is over; a candidate for an end, to be confirmed."""
 
     state: Literal["offline"] = "offline"
-    profile: Profile
+    profile: Profile | None = None
+    """None only when nothing but the end of `open_room` could be learnt; `last_room` is then that room."""
     last_room: Room | None = None
 
 
@@ -65,6 +68,8 @@ class Restricted(Model):
     state: Literal["restricted"] = "restricted"
     reason: RestrictionReason
     profile: Profile | None = None
+    room_id: RoomId | None = None
+    """The broadcast that may not be seen, where TikTok names it."""
 
 
 class NotFound(Model):
@@ -90,6 +95,8 @@ class Unknown(Model):
 
     state: Literal["unknown"] = "unknown"
     why: str
+    evidence: str | None = None
+    """What TikTok answered, where it answered something that is not known: redacted, at most 4096 characters."""
 
 
 LiveStatus = Annotated[

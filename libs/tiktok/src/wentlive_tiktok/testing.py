@@ -1,7 +1,11 @@
-"""A LiveStatusSource whose answers are written beforehand, for tests of whatever asks."""
+"""For tests of whatever asks TikTok: a LiveStatusSource with answers written beforehand, and a network made by hand."""
 
 from collections import deque
+from collections.abc import Callable
 
+import httpx
+
+from wentlive_tiktok.question import Question
 from wentlive_tiktok.status import LiveStatus, NotFound
 
 
@@ -11,6 +15,7 @@ class FakeLiveStatusSource:
     def __init__(self) -> None:
         self._scripts: dict[str, deque[LiveStatus]] = {}
         self.asked: list[str] = []
+        self.questions: list[Question] = []
 
     def script(self, handle: str, *answers: LiveStatus) -> None:
         """Replaces what is said about a handle from now on; needs at least one answer."""
@@ -18,9 +23,23 @@ class FakeLiveStatusSource:
             raise ValueError("A script needs at least one answer.")
         self._scripts[handle] = deque(answers)
 
-    async def live_status(self, handle: str) -> LiveStatus:
+    async def live_status(
+        self, handle: str, *, creator_id: str | None = None, open_room: str | None = None
+    ) -> LiveStatus:
         self.asked.append(handle)
+        self.questions.append(Question(handle, creator_id, open_room))
         script = self._scripts.get(handle)
         if script is None:
             return NotFound(handle=handle)
         return script.popleft() if len(script) > 1 else script[0]
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """Answers requests with what a function makes of them, unread and as packed as it was made."""
+
+    def __init__(self, handler: Callable[[httpx.Request], httpx.Response]) -> None:
+        self._handler = handler
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        made = self._handler(request)
+        return httpx.Response(made.status_code, headers=made.headers, stream=made.stream)

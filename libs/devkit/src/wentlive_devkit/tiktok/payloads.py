@@ -5,7 +5,8 @@ import json
 from datetime import datetime
 from typing import Any
 
-from wentlive_devkit.tiktok.scenario import MediaScript
+from wentlive_devkit.tiktok.scenario import CreatorScript, LiveScript, MediaScript
+from wentlive_devkit.tiktok.traps import TrapScript
 from wentlive_devkit.tiktok.world import ENDED, PAUSED, Broadcast, Creator, World
 
 USER_NOT_FOUND = 19881007
@@ -31,13 +32,39 @@ class Payloads:
         self._world = world
         self._base_url = base_url
 
-    def user_room(self, handle: str) -> Json:
-        """`api-live/user/room`; people who never went live are "not found", as they are at TikTok."""
-        creator = self._world.creators.get(handle.lower())
+    def user_room(self, creator: Creator | None, *, session: bool = False) -> Json:
+        """`api-live/user/room`; people who never went live are "not found", as they are at TikTok.
+
+        `session`: the one who asks is signed in.
+        """
         broadcast = creator.latest(self._world.now()) if creator else None
-        if creator is None or broadcast is None:
+        if creator is None or broadcast is None or self._traps(creator).user_not_found:
             return self._envelope(None, "user_not_found", USER_NOT_FOUND)
-        return self._envelope(self._user_info(creator, broadcast), "", 0)
+        gated = self._gated(creator, session)
+        info = self._user_info(creator, broadcast, gated=gated)
+        return self._envelope(_changed(info) if self._traps(creator).changed_shape else info, "", 0)
+
+    def of_the_crowd(self) -> tuple[Json, Json]:
+        """Answers about one of a crowd, offline and live, with words in the places of what differs."""
+        script = CreatorScript(handle="crowd_template", nickname="One of the crowd")
+        creator = Creator(script, handle="crowd-handle", user_id="crowd-id", sec_uid="MS4wLjABAAAAcrowd-id")
+        now = self._world.now()
+        over = Broadcast("1", "1", LiveScript(), now - 7200, self._world.wall(), now - 3600, 0, [])
+        on = Broadcast("1", "1", LiveScript(title="One of many"), now, self._world.wall(), None, 0, [])
+        answers: list[Json] = []
+        for broadcast in (over, on):
+            info = self._user_info(creator, broadcast, gated=False)
+            info["user"] |= {"roomId": "crowd-room", "uniqueId": "crowd-handle"}
+            answers.append(self._envelope(info, "", 0))
+        return answers[0], answers[1]
+
+    def _traps(self, creator: Creator) -> TrapScript:
+        return self._world.traps.of(creator.handle)
+
+    def _gated(self, creator: Creator, session: bool) -> bool:
+        if session:
+            return False
+        return creator.script.kind == "restricted_age" or self._traps(creator).age_gate is not None
 
     def params_error(self) -> Json:
         return self._envelope(None, "params_error", PARAMS_ERROR)
@@ -52,12 +79,12 @@ class Payloads:
             "status_code": 0,
         }
 
-    def room_info(self, room_id: str) -> Json:
-        found = self._world.find_room(room_id)
-        if found is None:
+    def room_info(self, found: tuple[Creator, Broadcast | None] | None, *, session: bool = False) -> Json:
+        """`webcast/room/info` about the room that was found, `room/info_by_user` about somebody's last."""
+        creator, broadcast = found or (None, None)
+        if creator is None or broadcast is None:
             return self._webcast({"message": "Request params error", "prompts": "Request params error"}, BAD_ROOM)
-        creator, broadcast = found
-        if creator.script.kind == "restricted_age":
+        if self._gated(creator, session):
             return self._webcast({"prompts": ""}, AGE_OR_LOGIN)
         if broadcast.status(self._world.now()) == ENDED:
             return self._webcast(
@@ -65,20 +92,17 @@ class Payloads:
             )
         return self._webcast(self._room(creator, broadcast), 0)
 
-    def live_page(self, handle: str) -> str | None:
-        """`/@name/live`; None for nobody."""
-        creator = self._world.creators.get(handle.lower())
-        if creator is None:
-            return None
+    def live_page(self, creator: Creator, *, session: bool = False) -> str:
+        """`/@name/live`."""
         broadcast = creator.latest(self._world.now())
-        gated = creator.script.kind == "restricted_age"
+        gated = self._gated(creator, session) and self._traps(creator).age_gate != "page_open"
         state: Json = {
             "LiveRoom": {
                 "liveRoomStatus": 0,
                 "needLogin": gated,
                 "isAgeGateRoom": gated,
                 "showLiveGate": gated,
-                "liveRoomUserInfo": self._user_info(creator, broadcast) if broadcast else None,
+                "liveRoomUserInfo": self._user_info(creator, broadcast, gated=gated) if broadcast else None,
             },
             "CurrentRoom": {"roomInfo": None},
         }
@@ -96,7 +120,7 @@ class Payloads:
     def _webcast(self, data: Json, code: int) -> Json:
         return {"data": data, "extra": {"now": self._now_ms()}, "status_code": code}
 
-    def _user_info(self, creator: Creator, broadcast: Broadcast) -> Json:
+    def _user_info(self, creator: Creator, broadcast: Broadcast, *, gated: bool) -> Json:
         script = creator.script
         return {
             "user": {
@@ -107,7 +131,7 @@ class Payloads:
                 "nickname": script.nickname,
                 "secUid": creator.sec_uid,
                 "secret": script.kind == "private",
-                "uniqueId": script.handle,
+                "uniqueId": creator.handle,
                 "verified": script.verified,
                 "roomId": broadcast.room_id,
                 "signature": f"{script.nickname}, simulated",
@@ -115,10 +139,10 @@ class Payloads:
                 "followStatus": 0,
             },
             "stats": {"followingCount": 12, "followerCount": script.followers},
-            "liveRoom": self._live_room(creator, broadcast),
+            "liveRoom": self._live_room(creator, broadcast, gated=gated),
         }
 
-    def _live_room(self, creator: Creator, broadcast: Broadcast) -> Json:
+    def _live_room(self, creator: Creator, broadcast: Broadcast, *, gated: bool) -> Json:
         live = broadcast.script
         status = broadcast.status(self._world.now())
         room: Json = {
@@ -138,7 +162,7 @@ class Payloads:
             "multiStreamSource": 0,
         }
         # A guest is not shown the streams of an age-gated live; the stale ones of an ended live are shown to all.
-        if creator.script.kind == "restricted_age" and status != ENDED:
+        if gated and status != ENDED:
             return room
         room["streamData"] = self._ladder(broadcast, ("hd", "ao"))
         room["hevcStreamData"] = self._ladder(broadcast, ("origin", "ao"))
@@ -206,7 +230,7 @@ class Payloads:
             "finish_time": started,
             "owner": {
                 "id_str": creator.user_id,
-                "display_id": script.handle,
+                "display_id": creator.handle,
                 "nickname": script.nickname,
                 "sec_uid": creator.sec_uid,
                 "follow_info": {"follower_count": script.followers},
@@ -225,16 +249,18 @@ class Payloads:
         }
 
     def _avatar(self, creator: Creator) -> str:
-        return f"{self._base_url}/img/{creator.script.handle}/avatar.png?x-expires={self._image_expiry()}"
+        return f"{self._base_url}/img/{creator.handle}/avatar.png?x-expires={self._image_expiry()}"
 
     def _cover(self, creator: Creator) -> str:
-        return f"{self._base_url}/img/{creator.script.handle}/cover.png?x-expires={self._image_expiry()}"
+        return f"{self._base_url}/img/{creator.handle}/cover.png?x-expires={self._image_expiry()}"
 
     def _image_expiry(self) -> int:
         """Midnight after next, so that an image keeps its URL for a day, as at TikTok."""
         return (int(self._world.wall().timestamp()) // 86_400 + 2) * 86_400
 
     def _is_alive(self, room_id: str) -> bool:
+        if self._world.traps.of(None).all_alive:
+            return True
         found = self._world.find_room(room_id)
         return found is not None and found[1].status(self._world.now()) != ENDED
 
@@ -273,6 +299,12 @@ def _describe_creator(creator: Creator, now: float) -> Json:
 
 def _rfc3339(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _changed(info: Json) -> Json:
+    """A shape of some future day: what was a number is an object."""
+    status = {"code": info["user"]["status"]}
+    return info | {"user": info["user"] | {"status": status}, "liveRoom": info["liveRoom"] | {"status": status}}
 
 
 def _quality(key: str | None) -> Json:

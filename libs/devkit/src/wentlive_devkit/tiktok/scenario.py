@@ -6,11 +6,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from wentlive_common.errors import InvalidInput
-from wentlive_common.model import Handle, Model
+from wentlive_common.model import Handle
 
-Seconds = Annotated[float, Field(ge=0, le=86_400)]
+from wentlive_devkit.tiktok.crowd import CrowdScript
+from wentlive_devkit.tiktok.script import Script, Seconds
+from wentlive_devkit.tiktok.traps import TrapScript
+
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 AAC_FRAME = 1024
 SAMPLE_RATE = 48_000
@@ -18,12 +21,6 @@ SAMPLE_RATE = 48_000
 
 class InvalidScenario(InvalidInput):
     """The scenario cannot be read."""
-
-
-class Script(Model):
-    """Base of the scenario's parts: a misspelt field is an error, not something to ignore."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class LiveScript(Script):
@@ -50,6 +47,7 @@ class CreatorScript(Script):
     past_live: bool = True
     """Whether there was a live yesterday; TikTok calls people "not found" who never had one."""
     lives: tuple[LiveScript, ...] = ()
+    traps: TrapScript = TrapScript()
 
     @model_validator(mode="after")
     def _lives_fit_the_kind(self) -> Self:
@@ -78,6 +76,10 @@ class MediaScript(Script):
 class Scenario(Script):
     creators: tuple[CreatorScript, ...]
     media: MediaScript = MediaScript()
+    traps: TrapScript = TrapScript()
+    """Those of everybody."""
+    crowd: CrowdScript | None = None
+    """Many more creators, without media, for benchmarks."""
 
     @model_validator(mode="after")
     def _handles_are_unique(self) -> Self:

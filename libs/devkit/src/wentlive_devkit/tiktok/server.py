@@ -5,14 +5,12 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from json import JSONDecodeError
 from typing import Self
 
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from wentlive_common.clock import Clock, SystemClock
@@ -21,9 +19,12 @@ from wentlive_common.health import serve_http
 
 from wentlive_devkit.tiktok import hls
 from wentlive_devkit.tiktok.avatar import avatar_png
+from wentlive_devkit.tiktok.control import Control
+from wentlive_devkit.tiktok.crowd import Crowd, CrowdFirst
 from wentlive_devkit.tiktok.delivery import FlvDelivery, breaking_off_is_no_error
-from wentlive_devkit.tiktok.payloads import Payloads, describe, describe_broadcast, signature
-from wentlive_devkit.tiktok.scenario import LiveScript, Scenario
+from wentlive_devkit.tiktok.gate import Gate, OwnProxy, has_session
+from wentlive_devkit.tiktok.payloads import Payloads, signature
+from wentlive_devkit.tiktok.scenario import Scenario
 from wentlive_devkit.tiktok.studio import Studio, open_studio
 from wentlive_devkit.tiktok.world import Broadcast, Creator, World
 
@@ -35,7 +36,7 @@ _NOT_A_STREAM = "<!DOCTYPE html><html><body><h1>Service temporarily unavailable<
 
 @dataclass(frozen=True, slots=True)
 class TikTokSimulator:
-    """A running simulator. `world` moves it by hand: go_live, end, pause, resume, drop."""
+    """A running simulator. `world` moves it by hand: go_live, end, pause, resume, drop, rename, set_traps."""
 
     base_url: str
     world: World
@@ -80,39 +81,75 @@ class _Site:
         self._studio = studio
         self._payloads = Payloads(world, base_url)
 
-    def app(self) -> Starlette:
+    def app(self) -> ASGIApp:
+        script = self._world.scenario.crowd
+        crowd = Crowd(script, *self._payloads.of_the_crowd()) if script else None
+        gate = Gate(self._world)
+        by_query, by_room = self._by_query, self._by_room
         routes = [
-            Route("/api-live/user/room/", self.user_room),
-            Route("/webcast/room/check_alive/", self.check_alive),
-            Route("/webcast/room/info/", self.room_info),
-            Route("/@{handle}/live", self.live_page),
+            Route("/api-live/user/room/", gate.before(self.user_room, by_query)),
+            Route("/webcast/room/check_alive/", gate.before(self.check_alive, by_room)),
+            Route("/webcast/room/info/", gate.before(self.room_info, by_room)),
+            Route("/webcast/room/info_by_user/", gate.before(self.room_info_by_user, by_query)),
+            Route("/@{handle}/live", gate.before(self.live_page, self._by_path, page=True)),
+            Route("/t/{handle}", self.share_link),
+            Route("/t/{handle}/", self.share_link),
+            Route("/share/live/{room_id}", self.share_link),
             Route("/stream/{name}.flv", self.flv),
             Route("/stream/{name}/index.m3u8", self.playlist),
             Route("/stream/{name}/{number:int}.ts", self.segment),
             Route("/img/{handle}/avatar.png", self.avatar),
             Route("/img/{handle}/cover.png", self.cover),
-            Route("/_sim/state", self.state),
-            Route("/_sim/begin", self.begin, methods=["POST"]),
-            Route("/_sim/creators/{handle}/{action}", self.control, methods=["POST"]),
+            *Control(self._world, crowd).routes(),
         ]
-        return Starlette(routes=routes, exception_handlers={WentliveError: _refuse})
+        app = OwnProxy(Starlette(routes=routes, exception_handlers={WentliveError: _refuse}))
+        return CrowdFirst(crowd, app) if crowd else app
 
-    async def user_room(self, request: Request) -> Response:
+    def _by_query(self, request: Request) -> Creator | None:
         query = request.query_params
-        if query.get("aid") != "1988" or not query.get("uniqueId"):
-            return JSONResponse(self._payloads.params_error())
-        return JSONResponse(self._payloads.user_room(query["uniqueId"]))
+        if "userId" in query:
+            return self._world.creator_by_id(query["userId"])
+        return self._world.creators.get(query.get("uniqueId", query.get("unique_id", "")).lower())
 
-    async def check_alive(self, request: Request) -> Response:
+    def _by_path(self, request: Request) -> Creator | None:
+        return self._world.creators.get(request.path_params["handle"].lower())
+
+    def _by_room(self, request: Request) -> Creator | None:
+        query = request.query_params
+        found = self._world.find_room(query.get("room_id", query.get("room_ids", "")))
+        return found[0] if found else None
+
+    async def user_room(self, request: Request, creator: Creator | None) -> Response:
+        query = request.query_params
+        if query.get("aid") != "1988" or not (query.get("uniqueId") or query.get("userId")):
+            return JSONResponse(self._payloads.params_error())
+        return JSONResponse(self._payloads.user_room(creator, session=has_session(request)))
+
+    async def check_alive(self, request: Request, _creator: Creator | None) -> Response:
         room_ids = [part for part in request.query_params.get("room_ids", "").split(",") if _ROOM_ID.fullmatch(part)]
         return JSONResponse(self._payloads.check_alive(room_ids))
 
-    async def room_info(self, request: Request) -> Response:
-        return JSONResponse(self._payloads.room_info(request.query_params.get("room_id", "")))
+    async def room_info(self, request: Request, _creator: Creator | None) -> Response:
+        found = self._world.find_room(request.query_params.get("room_id", ""))
+        return JSONResponse(self._payloads.room_info(found, session=has_session(request)))
 
-    async def live_page(self, request: Request) -> Response:
-        page = self._payloads.live_page(request.path_params["handle"])
-        return HTMLResponse(page or "<!DOCTYPE html><html><body>Couldn't find this account</body></html>")
+    async def room_info_by_user(self, request: Request, creator: Creator | None) -> Response:
+        found = (creator, creator.latest(self._world.now())) if creator else None
+        return JSONResponse(self._payloads.room_info(found, session=has_session(request)))
+
+    async def live_page(self, request: Request, creator: Creator | None) -> Response:
+        if creator is None:
+            return HTMLResponse("<!DOCTYPE html><html><body>Couldn't find this account</body></html>")
+        return HTMLResponse(self._payloads.live_page(creator, session=has_session(request)))
+
+    async def share_link(self, request: Request) -> Response:
+        """What the app's share button gives; here the short code is the handle itself."""
+        room_id = request.path_params.get("room_id")
+        found = self._world.find_room(room_id) if room_id else None
+        creator = found[0] if found else self._world.creators.get(request.path_params.get("handle", ""))
+        if creator is None:
+            raise HTTPException(404)
+        return RedirectResponse(f"https://www.tiktok.com/@{creator.handle}/live?_r=1", 301)
 
     async def flv(self, request: Request) -> ASGIApp:
         creator, broadcast = self._stream(request)
@@ -146,49 +183,21 @@ class _Site:
             raise HTTPException(404)
         return Response((await self._studio.clip(creator)).cover_png, media_type="image/png")
 
-    async def state(self, _request: Request) -> Response:
-        return JSONResponse(describe(self._world))
-
-    async def begin(self, _request: Request) -> Response:
-        self._world.begin()
-        return JSONResponse(describe(self._world))
-
-    async def control(self, request: Request) -> Response:
-        handle, action = request.path_params["handle"], request.path_params["action"]
-        match action:
-            case "go_live":
-                broadcast = self._world.go_live(handle, await _live_script(request))
-            case "end":
-                broadcast = self._world.end(handle)
-            case "pause":
-                broadcast = self._world.pause(handle)
-            case "resume":
-                broadcast = self._world.resume(handle)
-            case "drop":
-                broadcast = self._world.drop(handle)
-            case _:
-                raise HTTPException(404)
-        return JSONResponse(describe_broadcast(broadcast, self._world.now()))
-
     def _stream(self, request: Request) -> tuple[Creator, Broadcast]:
         """The live behind a stream's URL; 404 when it is over, 403 when the URL is not one we gave out."""
         name = _STREAM.fullmatch(request.path_params["name"])
         found = self._world.find_stream(name[1]) if name else None
         if found is None or found[1].script.stream == "missing":
             raise HTTPException(404)
+        stale = self._world.traps.of(found[0].handle).stale_streams
+        if stale is not None:
+            raise HTTPException(stale)
         expire = request.query_params.get("expire", "")
         if not _ROOM_ID.fullmatch(expire) or request.query_params.get("sign") != signature(
             found[1].stream_id, int(expire)
         ):
             raise HTTPException(403)
         return found
-
-
-async def _live_script(request: Request) -> LiveScript:
-    try:
-        return LiveScript.model_validate(await request.json() if await request.body() else {})
-    except (ValidationError, JSONDecodeError) as error:
-        raise HTTPException(422, detail=str(error)) from error
 
 
 def _refuse(_request: Request, error: Exception) -> Response:

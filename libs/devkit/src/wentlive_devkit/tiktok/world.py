@@ -9,6 +9,7 @@ from wentlive_common.clock import Clock
 from wentlive_common.errors import Conflict, NotFound
 
 from wentlive_devkit.tiktok.scenario import CreatorScript, LiveScript, Scenario
+from wentlive_devkit.tiktok.traps import Traps, TrapScript
 
 LIVE = 2
 PAUSED = 3
@@ -56,6 +57,8 @@ class Broadcast:
 @dataclass(slots=True)
 class Creator:
     script: CreatorScript
+    handle: str
+    """As it is now; the script keeps the first one."""
     user_id: str
     sec_uid: str
     broadcasts: list[Broadcast] = field(default_factory=list[Broadcast])
@@ -63,7 +66,8 @@ class Creator:
     def latest(self, now: float) -> Broadcast | None:
         """The broadcast that TikTok would speak of: the last to have begun."""
         begun = [broadcast for broadcast in self.broadcasts if broadcast.started <= now]
-        return max(begun, key=lambda broadcast: broadcast.started, default=None)
+        # Of two in the same moment the one that was added last.
+        return max(reversed(begun), key=lambda broadcast: broadcast.started, default=None)
 
 
 class World:
@@ -76,6 +80,10 @@ class World:
         self._chance = random.Random()  # noqa: S311 - ids that only must not repeat
         self.scenario = scenario
         self.closed = False
+        self.traps = Traps()
+        self.set_traps(scenario.traps)
+        for script in scenario.creators:
+            self.set_traps(script.traps, script.handle)
         self.creators = {script.handle: _creator(script) for script in scenario.creators}
         for creator in self.creators.values():
             script = creator.script
@@ -109,6 +117,9 @@ class World:
         except KeyError:
             raise NoSuchCreator(f"Nobody in the scenario is called {handle}.") from None
 
+    def creator_by_id(self, user_id: str) -> Creator | None:
+        return next((creator for creator in self.creators.values() if creator.user_id == user_id), None)
+
     def find_stream(self, stream_id: str) -> tuple[Creator, Broadcast] | None:
         """The creator and the broadcast of a stream that is on now."""
         for creator in self.creators.values():
@@ -124,13 +135,27 @@ class World:
                     return creator, broadcast
         return None
 
-    def go_live(self, handle: str, live: LiveScript | None = None) -> Broadcast:
-        """A new room from now on; `starts_after_s` counts from now."""
+    def set_traps(self, traps: TrapScript, handle: str | None = None) -> None:
+        """From now on, for everybody or for one creator; their counts and times begin anew."""
+        self.traps.set(traps, self.now(), handle)
+
+    def rename(self, handle: str, new: str) -> Creator:
+        """The same person under a new handle; nobody has the old one any more."""
+        creator = self.creator(handle)
+        if new in self.creators:
+            raise NotNow(f"{new} is somebody already.")
+        creator.handle = new
+        self.creators[new] = self.creators.pop(handle)
+        self.traps.rename(handle, new)
+        return creator
+
+    def go_live(self, handle: str, live: LiveScript | None = None, *, anew: bool = False) -> Broadcast:
+        """A new room from now on (`starts_after_s` counts from now), `anew` even while the old one is open."""
         creator = self.creator(handle)
         if creator.script.kind == "never_live":
             raise NotNow(f"{handle} never goes live in this scenario.")
         current = creator.latest(self.now())
-        if current and current.status(self.now()) != ENDED:
+        if current and current.status(self.now()) != ENDED and not anew:
             raise NotNow(f"{handle} is live already, in room {current.room_id}.")
         live = live or LiveScript()
         broadcast = self._broadcast(live, self.now() + live.starts_after_s)
@@ -140,6 +165,14 @@ class World:
     def end(self, handle: str) -> Broadcast:
         broadcast = self._current(handle)
         broadcast.ends = self.now()
+        return broadcast
+
+    def reopen(self, handle: str) -> Broadcast:
+        """The last broadcast goes on in the same room, as if it had never been over."""
+        broadcast = self.creator(handle).latest(self.now())
+        if broadcast is None or broadcast.status(self.now()) != ENDED:
+            raise NotNow(f"{handle} has no broadcast that is over.")
+        broadcast.ends = None
         return broadcast
 
     def pause(self, handle: str) -> Broadcast:
@@ -188,6 +221,7 @@ def _creator(script: CreatorScript) -> Creator:
     digest = hashlib.sha256(script.handle.encode()).digest()
     return Creator(
         script=script,
+        handle=script.handle,
         user_id=str(6_000_000_000_000_000_000 + int.from_bytes(digest[:7])),
         sec_uid="MS4wLjABAAAA" + hashlib.sha512(digest).hexdigest()[:64],
     )
