@@ -12,8 +12,9 @@ from wentlive_common.ids import new_ulid
 from wentlive_tiktok.status import Profile, Room
 from wentlive_watcher.adapters.mongo_watches import open_mongo_watches
 from wentlive_watcher.adapters.sqlite_watches import open_sqlite_watches
-from wentlive_watcher.domain import Follow, OpenBroadcast, Restriction
-from wentlive_watcher.ports import ClaimLost
+from wentlive_watcher.domain import Doubt, Evidence, Follow, OpenBroadcast, Restriction, merged
+from wentlive_watcher.live_hours import LiveHours
+from wentlive_watcher.ports import ClaimLost, SameCreator
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -55,8 +56,8 @@ async def other(open_store, store):
     return await open_store()
 
 
-async def claim(store, now=NOW, limit=10):
-    return list(await store.claim_due(now, LEASE, limit, "somebody"))
+async def claim(store, now=NOW, limit=10, **options):
+    return list(await store.claim_due(now, LEASE, limit, "somebody", **options))
 
 
 async def follow(store, *handles):
@@ -103,9 +104,14 @@ async def test_everything_about_a_watch_is_kept(store):
             room=Room(room_id="7001", title="$where.a", started_at=NOW),
             sequence=1_790_000_000,
             told_at=after(1),
-            end_confirmations=1,
-            doubted_at=after(2),
+            over=Doubt(answers=2, seconds=10.5, at=after(2)),
+            hidden=Doubt(at=after(2)),
         ),
+        live_hours=LiveHours(seconds=tuple(range(48)), day=739_943),
+        last_ended_at=NOW,
+        current_handle="ann.new",
+        egress="de",
+        evidence=Evidence(text='{"$where": "\u0000"}', at=NOW),
         sequence=1_790_000_000,
         restriction=Restriction(reason="age", since=NOW),
         not_found_count=2,
@@ -253,14 +259,137 @@ async def test_who_is_followed_again_is_watched_anew(store):
     assert len(await claim(store, after(2))) == 1
 
 
-async def test_expedite_makes_due_now_and_never_later(store):
+async def test_what_is_asked_for_is_claimed_before_it_is_due_and_once(store, other):
+    await follow(store, "ann", "bob")
+    for got in await claim(store):
+        await store.save(got, moved(got, 600), [])
+    assert await claim(store, asked_for=True) == []
+    assert await store.expedite("bob", after(5))
+    assert await store.expedite("ann", after(6))
+    assert await store.expedite("bob", after(7))
+    assert await claim(store, after(8)) == [], "its schedule is not touched"
+    (first,) = await claim(store, after(8), limit=1, asked_for=True)
+    assert first.watch.handle == "bob", "who has waited longest"
+    (second,) = await claim(other, after(8), asked_for=True)
+    assert second.watch.handle == "ann"
+    await store.save(first, moved(first, 600), [])
+    assert await claim(store, after(9), asked_for=True) == []
+    (taken,) = await claim(store, after(38), asked_for=True)
+    assert taken.watch.handle == "ann", "asked of a watcher that died, it is still asked for"
+
+
+async def test_a_new_follow_is_asked_for(store):
+    await follow(store, "ann")
+    (got,) = await claim(store, asked_for=True)
+    assert got.watch.handle == "ann"
+    assert await claim(store) == []
+
+
+async def test_an_ordinary_check_answers_who_asked_too(store):
     await follow(store, "ann")
     (got,) = await claim(store)
     await store.save(got, moved(got, 60), [])
-    assert await store.expedite("ann", after(5))
-    assert (await store.get("ann")).next_check_at == after(5)
-    assert await store.expedite("ann", after(50))
-    assert (await store.get("ann")).next_check_at == after(5)
+    assert await claim(store, asked_for=True) == []
+
+
+async def test_who_is_tied_to_a_busy_egress_is_left_out(store):
+    await follow(store, "ann", "bob", "cid")
+    ties = {"ann": "de", "bob": "fr", "cid": None}
+    for got in await claim(store):
+        await store.save(got, moved(got, 0, egress=ties[got.watch.handle]), [])
+    got = await claim(store, busy={"de"})
+    assert sorted(one.watch.handle for one in got) == ["bob", "cid"]
+    assert await claim(store, busy={"de", "fr"}) == []
+    assert [one.watch.handle for one in await claim(store)] == ["ann"]
+
+
+async def test_one_creator_is_watched_once(store, other):
+    await follow(store, "ann", "old.ann")
+    first, second = await claim(store)
+    await store.save(first, moved(first, 60, creator_id="42"), [])
+    with pytest.raises(SameCreator):
+        await other.save(second, moved(second, 60, creator_id="42"), [ended()])
+    assert await store.pending(10) == [], "nothing is told twice"
+    assert (await store.get(second.watch.handle)).state == "new"
+    await other.save(second, merged(second.watch, "42", after(300)), [])
+    assert (await store.holder("42")).handle == first.watch.handle
+    assert await store.holder("43") is None
+    assert set(await store.watched()) == {"ann", "old.ann"}
+
+
+async def test_one_of_two_at_once_gets_the_creator(store):
+    await follow(store, "ann", "old.ann", "bob")
+    claims = await claim(store)
+    ids = {"ann": "42", "old.ann": "42", "bob": "43"}
+    outcomes = await asyncio.gather(
+        *(store.save(one, moved(one, 60, creator_id=ids[one.watch.handle]), []) for one in claims),
+        return_exceptions=True,
+    )
+    assert sorted(type(outcome) for outcome in outcomes if outcome) == [SameCreator]
+    assert await store.holder("43") is not None
+
+
+async def test_who_is_followed_by_id_under_another_handle_is_merged_at_once(store):
+    await store.follow(Follow(handle="ann", creator_id="42"), NOW, NOW)
+    assert await store.follow(Follow(handle="old.ann", creator_id="42"), NOW, NOW)
+    watch = await store.get("old.ann")
+    assert (watch.state, watch.merged_with, watch.creator_id) == ("merged", "42", None)
+    for got in await claim(store):
+        await store.save(got, moved(got, 600), [])
+    assert await store.expedite("old.ann", after(1))
+    (asked,) = await claim(store, after(1), asked_for=True)
+    assert asked.watch.handle == "ann", "the one that looks is asked"
+
+
+async def test_the_last_one_left_takes_over_what_was_known(store):
+    await store.follow(Follow(handle="ann", creator_id="42"), NOW, NOW)
+    await store.follow(Follow(handle="old.ann", creator_id="42"), NOW, NOW)
+    got = {one.watch.handle: one for one in await claim(store)}
+    broadcast = OpenBroadcast(creator_id="42", room=Room(room_id="7001"), sequence=5, told_at=NOW)
+    known = moved(got["ann"], 60, broadcast=broadcast, sequence=5, state="live")
+    await store.save(got["ann"], known, [])
+    assert await store.unfollow("ann", after(1))
+    heir = await store.get("old.ann")
+    assert (heir.broadcast, heir.sequence, heir.creator_id, heir.merged_with) == (broadcast, 5, "42", None)
+    assert (heir.handle, heir.asks) == ("old.ann", "ann")
+    assert await store.open_broadcasts() == 1
+    with pytest.raises(ClaimLost):
+        await store.save(got["old.ann"], moved(got["old.ann"], 300), [])
+    assert await store.unfollow("old.ann", after(1))
+    assert await store.holder("42") is None
+    assert await store.follow(Follow(handle="ann", creator_id="42"), after(2), after(2))
+    assert (await store.get("ann")).creator_id == "42"
+
+
+async def test_what_a_wrong_clock_planned_is_recalled(store, other):
+    await follow(store, "ann", "bob", "cid")
+    got = {one.watch.handle: one for one in await claim(store, after(86_400))}
+    await store.save(got["ann"], moved(got["ann"], 86_400 + 60), [])
+    await store.save(got["bob"], moved(got["bob"], 60), [])
+    assert await claim(other, after(10)) == []
+    assert await other.recall(after(10), after(400), after(400)) == 1
+    assert sorted(one.watch.handle for one in await claim(other, after(10))) == ["ann", "cid"]
+    assert (await store.get("bob")).next_check_at == after(60)
+
+
+async def test_some_are_found_by_handle(store):
+    await follow(store, "c", "a", "b")
+    assert [watch.handle for watch in await store.find(["b", "nobody", "a"])] == ["a", "b"]
+    assert await store.find([]) == []
+
+
+async def test_many_saves_at_once_each_have_their_own_outcome(store, other):
+    handles = [f"creator{number:03}" for number in range(40)]
+    await follow(store, *handles)
+    claims = await claim(store, limit=40)
+    await other.unfollow("creator007", after(1))
+    outcomes = await asyncio.gather(
+        *(store.save(one, moved(one, 60, state="offline"), [ended()]) for one in claims), return_exceptions=True
+    )
+    lost = [one.watch.handle for one, outcome in zip(claims, outcomes, strict=True) if outcome]
+    assert lost == ["creator007"]
+    assert len(await store.pending(100)) == 39
+    assert {watch.state for watch in await store.list()} == {"offline"}
 
 
 async def test_pages_by_handle(store):

@@ -47,7 +47,14 @@ QUICK = {
     "CLAIM_INTERVAL": "0.05",
     "CHECK_TIMEOUT": "1.5",
     "LEASE": "2",
-    "CHECKS_PER_SECOND": "100",
+    "ENDED_CONFIRMATIONS": "2",
+    "END_GRACE": "0.2",
+    "HIDDEN_GRACE": "1",
+    "REQUESTS_PER_SECOND": "100",
+    "ASKED_PER_MINUTE": "6000",
+    "START_RAMP": "0",
+    "BLOCK_BACKOFF": "0.5",
+    "BLOCK_BACKOFF_LIMIT": "1",
 }
 
 
@@ -106,10 +113,10 @@ class WatcherProcess:
         async with asyncio.timeout(20):
             return await process.wait()
 
-    async def ask(self, path: str) -> httpx.Response | None:
+    async def ask(self, path: str, **headers: str) -> httpx.Response | None:
         async with httpx.AsyncClient(trust_env=False) as http:
             try:
-                return await http.get(f"http://127.0.0.1:{self._port}{path}")
+                return await http.get(f"http://127.0.0.1:{self._port}{path}", headers=headers)
             except httpx.TransportError:
                 return None
 

@@ -28,6 +28,7 @@ from wentlive_common.health import serve_http
 from wentlive_devkit.servers import MongoServer
 from wentlive_devkit.servers.ports import free_port
 from wentlive_devkit.tiktok import LiveScript
+from wentlive_devkit.tiktok.traps import RefusalScript, TrapScript
 from wentlive_watcher.bootstrap import bootstrap
 from wentlive_watcher.domain import Follow
 from wentlive_watcher.settings import WatcherSettings
@@ -127,6 +128,112 @@ async def test_killed_at_any_moment_nothing_is_lost_or_told_twice(watcher, liste
         last = ended
 
 
+async def test_a_creator_who_takes_another_handle_is_followed_through_kills(
+    watcher, listener, bus, tiktok, store_url, until
+):
+    await watcher.start(STORE_URL=store_url)
+    await bus.publish(told(CreatorFollowed(handle="ann")))
+    room = tiktok.world.go_live("ann", LiveScript()).room_id
+    await until(lambda: bool(listener.of(BroadcastWentLive, room)))
+    tiktok.world.rename("ann", "ann.new")
+    await watcher.kill()
+    await watcher.start(STORE_URL=store_url)
+    await until(lambda: "ann.new" in [data.handle for data in listener.of(CreatorProfileChanged)])
+    await until(lambda: "ann.new" in [data.handle for data in listener.of(BroadcastWentLive, room)])
+    await bus.publish(told(CreatorFollowed(handle="ann.new")))
+    await until(lambda: "watches_merged" in watcher.log)
+    await watcher.kill()
+    tiktok.world.end("ann.new")
+    await watcher.start(STORE_URL=store_url)
+    await until(lambda: bool(listener.of(BroadcastEnded, room)))
+    await bus.publish(told(CreatorUnfollowed(handle="ann")))
+    await until(lambda: "creator_dropped" in watcher.log)
+    again = tiktok.world.go_live("ann.new", LiveScript()).room_id
+    await until(lambda: bool(listener.of(BroadcastWentLive, again)))
+    assert len({data.sequence for data in listener.of(BroadcastWentLive, room)}) == 1
+    assert len({data.sequence for data in listener.of(BroadcastEnded, room)}) == 1
+
+
+async def test_killed_while_an_end_is_doubted_the_doubt_is_kept(watcher, listener, bus, tiktok, store_url, until):
+    slow = {"STORE_URL": store_url, "ENDED_CONFIRMATIONS": "6", "END_GRACE": "1"}
+    await watcher.start(**slow)
+    await bus.publish(told(CreatorFollowed(handle="ann")))
+    room = tiktok.world.go_live("ann", LiveScript()).room_id
+    await until(lambda: bool(listener.of(BroadcastWentLive, room)))
+    tiktok.world.end("ann")
+    for _ in range(2):
+        await asyncio.sleep(0.3)  # a moment within the doubt, whichever
+        await watcher.kill()
+        await watcher.start(**slow)
+    assert not listener.of(BroadcastEnded)
+    tiktok.world.reopen("ann")
+    heard = len(listener.of(BroadcastWentLive, room))
+    await until(lambda: len(listener.of(BroadcastWentLive, room)) > heard)
+    tiktok.world.end("ann")
+    await until(lambda: bool(listener.of(BroadcastEnded, room)))
+    assert len({data.sequence for data in listener.of(BroadcastWentLive, room)}) == 1
+    assert len(listener.of(BroadcastEnded)) == 1
+
+
+async def status_of(watcher, query=""):
+    response = await watcher.ask(f"/internal/v1/watches{query}", authorization="Bearer s3cret")
+    return response.json()
+
+
+async def test_a_refused_address_rests_and_another_carries_on(watcher, listener, bus, tiktok, until):
+    through = tiktok.base_url.replace("http://", "http://second:pass@")
+    egresses = f'[{{"name": "direct"}}, {{"name": "second", "proxy": "{through}"}}]'
+    refuse = RefusalScript(how="waf", egress="direct")
+    tiktok.world.set_traps(TrapScript(refuse=refuse))
+    await watcher.start(EGRESSES=egresses, SERVICE_TOKEN="s3cret", BLOCK_BACKOFF="600", BLOCK_BACKOFF_LIMIT="600")
+    await bus.publish(told(CreatorFollowed(handle="ann")))
+    room = tiktok.world.go_live("ann", LiveScript()).room_id
+    await until(lambda: bool(listener.of(BroadcastWentLive, room)))
+
+    async def rests():
+        states = {egress["name"]: egress["state"] for egress in (await status_of(watcher))["egresses"]}
+        return states == {"direct": "open", "second": "closed"}
+
+    await until(rests)
+    (ann,) = (await status_of(watcher, "?handle=ann"))["watches"]
+    assert (ann["state"], ann["trouble"], ann["room_id"]) == ("live", None, room)
+    assert watcher.log.count("egress_rests") == 1
+    assert "pass@" not in watcher.log
+
+
+async def test_refused_everywhere_it_says_so_keeps_what_it_knows_and_comes_back(watcher, listener, bus, tiktok, until):
+    await watcher.start(SERVICE_TOKEN="s3cret")
+    await bus.publish(told(CreatorFollowed(handle="ann")))
+    room = tiktok.world.go_live("ann", LiveScript()).room_id
+    await until(lambda: bool(listener.of(BroadcastWentLive, room)))
+    tiktok.world.set_traps(TrapScript(refuse=RefusalScript(how="rate_limited", retry_after_s=1)))
+
+    async def troubled():
+        (ann,) = (await status_of(watcher, "?handle=ann"))["watches"]
+        return (ann["state"], ann["room_id"], ann["trouble"]) == ("live", room, "blocked: rate_limited")
+
+    await until(troubled)
+    assert await watcher.answers("/readyz", 200)
+    tiktok.world.set_traps(TrapScript())
+    heard = len(listener.of(BroadcastWentLive, room))
+    await until(lambda: len(listener.of(BroadcastWentLive, room)) > heard)
+    assert watcher.log.count("egress_rests") == watcher.log.count("egress_works_again") == 1
+    assert not listener.of(BroadcastEnded)
+
+
+async def test_what_nobody_understands_is_kept_for_a_person(watcher, bus, tiktok, until):
+    tiktok.world.set_traps(TrapScript(changed_shape=True, answer=None))
+    await watcher.start(SERVICE_TOKEN="s3cret")
+    await bus.publish(told(CreatorFollowed(handle="ann")))
+
+    async def shown():
+        found = (await status_of(watcher, "?handle=ann"))["watches"]
+        return bool(found and (found[0]["evidence"] or found[0]["state"] == "offline"))
+
+    await until(shown)
+    assert (await watcher.ask("/internal/v1/watches")).status_code == 401
+
+
 async def test_what_was_found_without_a_broker_is_told_when_there_is_one(watcher, listener, vhost_url, tiktok, until):
     """The follow comes by the catalog's list, the broker is away, the watcher dies: the live is told all the same."""
 
@@ -210,6 +317,8 @@ async def test_in_one_process_with_others_over_the_bus_they_share(tiktok, tmp_pa
         store_url=SecretStr(f"sqlite://{tmp_path / 'solo.db'}"),
         tiktok_base_url=tiktok.base_url,
         check_interval=0.1,
+        start_ramp=0,
+        requests_per_second=100,
         claim_interval=0.02,
         health_port=0,
     )

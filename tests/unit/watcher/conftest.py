@@ -30,6 +30,10 @@ class Answers:
     def offline(self) -> Offline:
         return Offline(profile=self.profile())
 
+    def offline_of(self, handle: str) -> Offline:
+        """Of one of many: each is somebody else."""
+        return Offline(profile=self.profile(handle=handle, creator_id=str(int(handle.encode().hex(), 16))[:24]))
+
     def _room(self, room_id: str, fields: dict[str, object]) -> Room:
         return Room.model_validate({"room_id": room_id, "title": "Hello"} | fields)
 
@@ -39,10 +43,15 @@ class ManualClock:
 
     def __init__(self) -> None:
         self._elapsed = 0.0
+        self._off = 0.0
         self._sleepers: list[tuple[float, asyncio.Event]] = []
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self._elapsed)
+        return START + timedelta(seconds=self._elapsed + self._off)
+
+    def step(self, seconds: float) -> None:
+        """Sets the wall clock; no time passes."""
+        self._off += seconds
 
     def monotonic(self) -> float:
         return self._elapsed
@@ -75,10 +84,14 @@ def answers() -> Answers:
 @pytest.fixture(scope="session")
 def policy() -> Policy:
     return Policy(
+        hot_interval=15,
         check_interval=30,
+        cold_interval=300,
         restricted_interval=300,
         confirm_interval=10,
         ended_confirmations=2,
+        end_grace=10,
+        hidden_grace=100,
         not_found_confirmations=5,
         repeat_interval=60,
         profile_interval=3600,
@@ -94,6 +107,12 @@ def start() -> datetime:
 @pytest.fixture
 def watch() -> Watch:
     return new_watch(Follow(handle="ann"), START)
+
+
+@pytest.fixture(scope="session")
+def manual_clock() -> type[ManualClock]:
+    """For tests that need a clock for each example."""
+    return ManualClock
 
 
 @pytest.fixture

@@ -69,7 +69,9 @@ async def test_a_check_that_is_asked_for_is_due_now(desk, store, clock):
     await store.save(claim, claim.watch.model_copy(update={"next_check_at": later}), [])
     clock.advance(1)
     await desk.tell(CreatorCheckRequested(handle="ann"))
-    assert (await store.get("ann")).next_check_at == clock.now()
+    assert await store.claim_due(clock.now(), timedelta(seconds=30), 10, "w") == []
+    (asked,) = await store.claim_due(clock.now(), timedelta(seconds=30), 10, "w", asked_for=True)
+    assert asked.watch.handle == "ann"
     assert desk.due == 2
 
 

@@ -1,14 +1,14 @@
-"""Whatever TikTok answers, in whatever order: no false end, no double start, sequences grow."""
+"""Whatever TikTok answers, in whatever order, and whatever the clock does: no false end, no double start."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wentlive_common.events import BroadcastData, BroadcastEnded, BroadcastPaused, BroadcastResumed, BroadcastWentLive
-from wentlive_tiktok.status import Blocked, Live, NotFound, Offline, Paused, Restricted, Unknown
+from wentlive_tiktok.status import Blocked, Live, NotFound, Offline, Paused, Restricted, Room, Unknown
 from wentlive_watcher.decision import decide
-from wentlive_watcher.domain import Follow, Watch, new_watch
+from wentlive_watcher.domain import Follow, Policy, Watch, new_watch
 
 ROOMS = ("7001", "7002", "7003")
 steps = st.lists(
@@ -16,10 +16,21 @@ steps = st.lists(
         st.sampled_from(
             ["offline"] * 6  # weighted: what starts and ends broadcasts comes often enough to meet
             + ["live 7001"] * 4
-            + ["unknown", "blocked", "not_found", "private", "age"]
+            + [
+                "unknown",
+                "blocked",
+                "not_found",
+                "private",
+                "private",
+                "age",
+                "age 7001",
+                "over",
+                "renamed",
+                "stranger",
+            ]
             + [f"{state} {room}" for state in ("live", "paused") for room in ROOMS]
         ),
-        st.sampled_from([0.0, 0.4, 5.0, 10.0, 30.0, 61.0, 4000.0]),
+        st.sampled_from([0.0, 0.4, 5.0, 10.0, 10.0, 30.0, 61.0, 4000.0, -20.0, -90_000.0]),
     ),
     min_size=4,
     max_size=60,
@@ -34,7 +45,10 @@ def answer_of(name, answers):
         "blocked": Blocked(how="waf"),
         "not_found": NotFound(handle="ann"),
         "private": Restricted(reason="private", profile=answers.profile()),
-        "age": Restricted(reason="age"),
+        "age": Restricted(reason="age", room_id=room or None),
+        "over": Offline(last_room=Room(room_id="7001")),
+        "renamed": Offline(profile=answers.profile(handle="ann.new")),
+        "stranger": Offline(profile=answers.profile(creator_id="99")),
         "live": answers.live(room or "1"),
         "paused": answers.paused(room or "1"),
     }[state]
@@ -44,19 +58,25 @@ def answer_of(name, answers):
 class Model:
     """What a careful listener believes, from the answers and the news alone."""
 
-    confirmations: int
+    policy: Policy
     open: str | None = None
     paused: bool = False
-    offline_in_a_row: int = 0
+    over: int = 0
+    """Answers since it was last seen open that say it is over."""
+    hidden: list[datetime] = field(default_factory=list)
+    """When answers came, since it was last seen open, that it cannot be seen."""
     sequences: dict[str, int] = field(default_factory=dict)
 
-    def listen(self, answer, news):
+    def listen(self, answer, news, now):
         match answer:
-            case Offline():
-                self.offline_in_a_row += 1
-            case Live() | Paused():
-                seen = answer.room.room_id
-                self.offline_in_a_row = 0 if seen == self.open else self.offline_in_a_row
+            case Offline(profile=profile) if profile is None or profile.creator_id == "42":
+                self.over += 1
+            case Restricted(room_id=None) | NotFound():
+                self.hidden.append(now)
+            case Live() | Paused() if answer.room.room_id == self.open:
+                self.over, self.hidden = 0, []
+            case Restricted(room_id=room) if room == self.open:
+                self.over, self.hidden = 0, []
         for item in news:
             if isinstance(item, BroadcastData):
                 self._hear(item, answer)
@@ -75,7 +95,7 @@ class Model:
             case BroadcastWentLive():
                 assert self.open in (None, item.room_id), "a second start while one is open"
                 assert isinstance(answer, Live)
-                self.open, self.offline_in_a_row = item.room_id, 0
+                self.open, self.over, self.hidden = item.room_id, 0, []
             case BroadcastPaused():
                 assert isinstance(answer, Paused)
                 assert self.open == item.room_id
@@ -86,25 +106,44 @@ class Model:
 
     def _hear_end(self, item, answer):
         assert item.room_id == self.open, "the end of what is not open"
-        if isinstance(answer, Offline):
-            assert self.offline_in_a_row >= self.confirmations, "a false end"
-        else:
-            assert isinstance(answer, Live | Paused)
-            assert answer.room.room_id != item.room_id, "a false end"
+        match answer:
+            case Offline():
+                assert self.over >= self.policy.ended_confirmations, "a false end"
+            case Live() | Paused():
+                assert answer.room.room_id != item.room_id, "a false end"
+            case Restricted(room_id=None) | NotFound():
+                assert len(self.hidden) >= max(self.policy.ended_confirmations, 2), "a false end"
+            case Restricted():
+                assert answer.room_id != item.room_id, "a false end"
+            case _:
+                raise AssertionError("an answer that says nothing ended it")
         self.open, self.paused = None, False
 
 
 @settings(max_examples=400, deadline=None)
-@given(steps=steps, confirmations=st.integers(1, 4))
-def test_random_answers_never_deceive(steps, confirmations, answers, policy, start):
-    careful = policy.model_copy(update={"ended_confirmations": confirmations})
-    watch, now, model = new_watch(Follow(handle="ann"), start), start, Model(confirmations)
+@given(steps=steps, confirmations=st.integers(1, 4), grace=st.sampled_from([0.0, 10.0, 40.0]))
+def test_random_answers_never_deceive(steps, confirmations, grace, answers, policy, start):
+    careful = policy.model_copy(update={"ended_confirmations": confirmations, "end_grace": grace})
+    watch, now, model = new_watch(Follow(handle="ann", creator_id="42"), start), start, Model(careful)
     for name, seconds in steps:
         now += timedelta(seconds=seconds)
         answer = answer_of(name, answers)
         decision = decide(watch, answer, now, careful)
-        model.listen(answer, decision.news)
+        model.listen(answer, decision.news, now)
         watch = Watch.model_validate_json(decision.watch.model_dump_json())
         assert watch == decision.watch, "what is stored is what was decided"
         assert (watch.broadcast.room.room_id if watch.broadcast else None) == model.open
-        assert now < watch.next_check_at <= now + timedelta(seconds=300)
+        assert now < watch.next_check_at <= now + timedelta(seconds=300), "nobody is looked at never, or at once"
+
+
+@settings(max_examples=100, deadline=None)
+@given(steps=steps, last=st.sampled_from(["offline", "private", "not_found"]))
+def test_what_is_over_does_not_stay_open_for_ever(steps, last, answers, policy, start):
+    watch, now = new_watch(Follow(handle="ann", creator_id="42"), start), start
+    for name, seconds in steps:
+        now += timedelta(seconds=seconds)
+        watch = decide(watch, answer_of(name, answers), now, policy).watch
+    for _ in range(20):
+        now = watch.next_check_at if watch.next_check_at > now else now + timedelta(seconds=300)
+        watch = decide(watch, answer_of(last, answers), now, policy).watch
+    assert watch.broadcast is None

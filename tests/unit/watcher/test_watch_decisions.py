@@ -11,7 +11,7 @@ from wentlive_common.events import (
     CreatorProfileChanged,
     CreatorRestricted,
 )
-from wentlive_tiktok.status import Blocked, Live, NotFound, Offline, Restricted, Unknown
+from wentlive_tiktok.status import Blocked, Live, NotFound, Offline, Restricted, Room, Unknown
 from wentlive_watcher.decision import decide
 
 
@@ -80,9 +80,11 @@ def test_an_end_needs_confirmations_and_is_looked_for_soon(story, answers):
     assert ended.room_id == "7001"
     assert ended.sequence > first.sequence
     assert story.watch.broadcast is None
-    assert story.wait == 10, "who was live just now may be live again"
+    assert story.wait == 2, "who was live just now may be live again"
     assert story.hear(answers.offline()) == []
-    assert story.wait == 30
+    assert story.wait == 15
+    assert story.hear(answers.offline(), after=900) == []
+    assert story.wait == pytest.approx(30, rel=0.1)
 
 
 def test_answers_in_quick_succession_confirm_nothing(story, answers):
@@ -165,12 +167,11 @@ def test_a_new_room_that_is_paused_ends_the_old_one_and_starts_nothing(story, an
         Unknown(why="HTTP 500"),
         Blocked(how="waf"),
         Blocked(how="rate_limited", retry_after=timedelta(seconds=5)),
-        Restricted(reason="age"),
-        NotFound(handle="ann"),
+        Restricted(reason="age", room_id="7001"),
     ],
-    ids=["unknown", "waf", "rate_limited", "age", "not_found"],
+    ids=["unknown", "waf", "rate_limited", "age"],
 )
-def test_no_other_answer_ends_or_repeats_a_broadcast(story, answers, nothing_said):
+def test_what_says_nothing_about_it_neither_ends_nor_repeats_a_broadcast(story, answers, nothing_said):
     story.hear(answers.live())
     news = [item for _ in range(20) for item in story.hear(nothing_said, after=60)]
     assert not [item for item in news if isinstance(item, BroadcastEnded | BroadcastWentLive)]
@@ -192,10 +193,113 @@ def test_trouble_changes_nothing_but_the_next_check(story, answers):
     assert (story.watch.trouble, story.watch.consecutive_failures) == (None, 0)
 
 
-def test_a_refusal_says_how_long_to_wait(story):
-    story.hear(Blocked(how="rate_limited", retry_after=timedelta(seconds=900)))
-    assert story.wait == 900
-    assert story.watch.trouble == "blocked: rate_limited"
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [(Restricted(reason="private"), "private"), (NotFound(handle="ann"), "not_found")],
+    ids=["private", "not_found"],
+)
+def test_what_cannot_be_seen_any_more_is_given_up_after_long(story, answers, answer, reason):
+    story.hear(answers.live())
+    story.hear(answer, after=30)
+    told = []
+    for _ in range(3):
+        assert story.wait == 30
+        told += story.hear(answer, after=30)
+    assert BroadcastEnded not in kinds(told)
+    told += story.hear(answer, after=30)
+    assert kinds(told)[-1] is BroadcastEnded
+    assert story.watch.broadcast is None
+    assert story.watch.restriction is None or story.watch.restriction.reason == reason
+    assert BroadcastEnded not in kinds([item for _ in range(9) for item in story.hear(answer, after=300)])
+
+
+def test_to_be_seen_again_takes_the_doubt_away(story, answers):
+    story.hear(answers.live())
+    for _ in range(10):
+        for _ in range(4):
+            assert BroadcastEnded not in kinds(story.hear(Restricted(reason="private"), after=30))
+        assert BroadcastEnded not in kinds(story.hear(answers.live(), after=30))
+
+
+def test_a_restriction_that_names_another_room_ends_the_one_before(story, answers):
+    story.hear(answers.live("7001"))
+    assert kinds(story.hear(Restricted(reason="age", room_id="7002"))) == [CreatorRestricted, BroadcastEnded]
+
+
+def test_only_the_end_of_the_room_may_be_known(story, answers):
+    story.hear(answers.live())
+    over = Offline(last_room=Room(room_id="7001"))
+    assert story.hear(over) == []
+    assert kinds(story.hear(over)) == [BroadcastEnded]
+
+
+def test_a_grace_joins_a_drop_to_the_same_room(story, policy, answers):
+    story.policy = policy.model_copy(update={"end_grace": 60})
+    story.hear(answers.live())
+    for _ in range(6):
+        assert story.hear(answers.offline()) == []
+    assert kinds(story.hear(answers.live())) == [BroadcastWentLive], "a repeat"
+    for _ in range(6):
+        assert story.hear(answers.offline()) == []
+    assert kinds(story.hear(answers.offline())) == [BroadcastEnded]
+
+
+def test_a_clock_that_jumps_ahead_ends_nothing(story, policy, answers):
+    story.policy = policy.model_copy(update={"end_grace": 60})
+    story.hear(answers.live())
+    assert story.hear(answers.offline()) == []
+    assert story.hear(answers.offline(), after=86_400) == []
+
+
+def test_a_clock_that_goes_back_starves_nothing(story, answers):
+    first = story.hear(answers.live())[-1]
+    (again,) = story.hear(answers.live(), after=-7200)
+    assert again.sequence == first.sequence
+    story.hear(answers.offline())
+    assert story.hear(answers.offline(), after=-86_400) == []
+    assert story.wait == 10
+    (ended,) = story.hear(answers.offline())
+    assert ended.sequence > first.sequence
+    story.hear(answers.offline(), after=-86_400)
+    assert 0 < story.wait <= 300
+
+
+def test_a_creator_who_took_another_handle_is_followed_by_it(story, answers):
+    story.hear(answers.live())
+    renamed = answers.live().model_copy(update={"profile": answers.profile(handle="ann.new")})
+    news = story.hear(renamed, after=60)
+    assert [(type(item), item.handle, item.creator_id) for item in news] == [
+        (CreatorProfileChanged, "ann.new", "42"),
+        (BroadcastWentLive, "ann.new", "42"),
+    ]
+    assert (story.watch.handle, story.watch.asks) == ("ann", "ann.new")
+    story.hear(answers.live(), after=60)
+    assert story.watch.current_handle is None
+
+
+def test_who_took_over_the_handle_is_not_who_is_followed(story, answers):
+    story.hear(answers.live())
+    stranger = Live(
+        room=answers.live("9001").room,
+        profile=answers.profile(creator_id="99", nickname="Not Ann"),
+        streams=answers.live().streams,
+    )
+    assert story.hear(stranger) == []
+    assert story.watch.broadcast.room.room_id == "7001"
+    assert story.watch.trouble == "unknown: The handle belongs to somebody else now."
+
+
+def test_evidence_is_kept_with_its_time(story, answers):
+    story.hear(Unknown(why="UpstreamChanged", evidence='{"odd": 1}'))
+    told = story.now
+    story.hear(answers.offline())
+    assert (story.watch.evidence.text, story.watch.evidence.at) == ('{"odd": 1}', told)
+
+
+def test_the_last_live_before_the_follow_is_remembered(story, answers, start):
+    last = Room(room_id="6999", started_at=start - timedelta(days=2))
+    story.hear(Offline(profile=answers.profile(), last_room=last))
+    assert sum(story.watch.live_hours.seconds) > 0
 
 
 def test_endless_trouble_does_not_overflow(story):

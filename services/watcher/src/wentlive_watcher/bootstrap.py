@@ -3,18 +3,19 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 import httpx
 import structlog
+from starlette.applications import Starlette
 from wentlive_common.bus import EventBus
 from wentlive_common.bus.rabbit import RabbitBus
 from wentlive_common.clock import Clock, SystemClock
 from wentlive_common.errors import InvalidInput
-from wentlive_common.health import Health, health_app, serve_http
+from wentlive_common.health import Health, health_routes, serve_http
 from wentlive_common.outbox import OutboxRelay
 from wentlive_tiktok.client import TikTokClient, tiktok_http_client
 from wentlive_tiktok.ports import LiveStatusSource
@@ -22,11 +23,13 @@ from wentlive_tiktok.ports import LiveStatusSource
 from wentlive_watcher.adapters.mongo_watches import open_mongo_watches
 from wentlive_watcher.adapters.sqlite_watches import open_sqlite_watches
 from wentlive_watcher.checks import Checks
+from wentlive_watcher.egress import Connect, Egress, Egresses
 from wentlive_watcher.gauges import WatcherGauges
 from wentlive_watcher.handlers import QUEUE, TYPES, creator_handler
 from wentlive_watcher.ports import WatchStore
-from wentlive_watcher.settings import WatcherSettings
+from wentlive_watcher.settings import EgressSettings, WatcherSettings
 from wentlive_watcher.snapshot import SnapshotLoop, fetch_follows
+from wentlive_watcher.status_page import status_routes
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -46,7 +49,7 @@ class WatcherApp:
         *,
         store: WatchStore,
         bus: EventBus,
-        tiktok: LiveStatusSource,
+        connect: Mapping[str, Connect],
         catalog: httpx.AsyncClient,
         clock: Clock,
     ) -> None:
@@ -58,22 +61,31 @@ class WatcherApp:
         self.health.add("bus", self._hears)
         self._subscribed = False
         self._relay = OutboxRelay(store, bus)
+        gauges = WatcherGauges(self.health.metrics)
+        self.egresses = Egresses(
+            [
+                Egress(egress.name, settings.budget(egress), connect[egress.name], clock=clock, gauges=gauges)
+                for egress in settings.egresses
+            ]
+        )
         self._checks = Checks(
             settings,
             store,
-            tiktok,
+            self.egresses,
             clock=clock,
-            gauges=WatcherGauges(self.health.metrics),
+            gauges=gauges,
             owner=f"{socket.gethostname()}/{os.getpid()}",
             stored=self._relay.wake,
         )
         self._handler = creator_handler(store, clock, self._checks.due.set)
         self._snapshots = self._snapshot_loop(catalog, clock)
+        self._status = status_routes(self.store, self.egresses, settings, clock)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watches until `stop`. What was found until then is published or kept in the store."""
         settings = self._settings
-        async with serve_http(health_app(self.health), settings.health_host, settings.health_port) as port:
+        app = Starlette(routes=[*health_routes(self.health), *self._status])
+        async with serve_http(app, settings.health_host, settings.health_port) as port:
             log.info("watcher_started", health_port=port)
             async with asyncio.TaskGroup() as tasks:
                 # Beside the checks: while the broker is away there is still TikTok to be watched.
@@ -119,11 +131,25 @@ async def bootstrap(
         if bus is None:
             bus = _rabbit_bus(settings)
             stack.push_async_callback(bus.close)
-        if tiktok is None:
-            http = await stack.enter_async_context(tiktok_http_client())
-            tiktok = TikTokClient(http, settings.tiktok_base_url)
+        connect = {
+            egress.name: always(tiktok) if tiktok else await _connect(stack, settings, egress)
+            for egress in settings.egresses
+        }
         catalog = await stack.enter_async_context(httpx.AsyncClient(timeout=10.0, trust_env=False))
-        yield WatcherApp(settings, store=store, bus=bus, tiktok=tiktok, catalog=catalog, clock=clock or SystemClock())
+        yield WatcherApp(settings, store=store, bus=bus, connect=connect, catalog=catalog, clock=clock or SystemClock())
+
+
+async def _connect(stack: AsyncExitStack, settings: WatcherSettings, egress: EgressSettings) -> Connect:
+    """A client of its own for each egress: connections, cookies and rests are not shared."""
+    proxy = egress.proxy.get_secret_value() if egress.proxy else None
+    base_url = settings.tiktok_base_url
+    http = await stack.enter_async_context(tiktok_http_client(proxy=proxy, cookies=egress.cookies, base_url=base_url))
+    return lambda may_ask: TikTokClient(http, base_url, before_request=may_ask)
+
+
+def always(source: LiveStatusSource) -> Connect:
+    """The same source whatever the egress."""
+    return lambda _may_ask: source
 
 
 def open_watch_store(url: str) -> AbstractAsyncContextManager[WatchStore]:

@@ -1,23 +1,26 @@
 """The watcher's work: take who is due, ask TikTok, decide, store; for ever, whatever goes wrong in one check."""
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from wentlive_common.clock import Clock
 from wentlive_common.events import AnyEvent, new_event
 from wentlive_common.lifecycle import wait_any
 from wentlive_common.model import to_milliseconds
-from wentlive_tiktok.ports import LiveStatusSource
 from wentlive_tiktok.status import LiveStatus, Unknown
 
+from wentlive_watcher.asking import Asking
 from wentlive_watcher.decision import Decision, decide
-from wentlive_watcher.domain import Watch
+from wentlive_watcher.domain import Watch, merged, stands_alone
+from wentlive_watcher.egress import Egresses, Turn
 from wentlive_watcher.gauges import WatcherGauges
-from wentlive_watcher.pace import Pace
-from wentlive_watcher.ports import Claim, ClaimLost, WatchStore
+from wentlive_watcher.ports import Claim, ClaimLost, SameCreator, WatchStore
+from wentlive_watcher.schedule import longest_wait, spread
 from wentlive_watcher.settings import WatcherSettings
 
 log = structlog.stdlib.get_logger(__name__)
@@ -25,6 +28,11 @@ log = structlog.stdlib.get_logger(__name__)
 SOURCE = "watcher"
 DRAIN_SECONDS = 5.0
 MAX_BACKOFF_SECONDS = 10.0
+RECALL_SECONDS = 60.0
+IN_HAND = 3
+"""So many times the checks that may run at once are claimed: the others are next."""
+CLOCKS_APART = timedelta(minutes=5)
+"""By how much the clocks of two watchers' machines may differ."""
 
 
 class Checks:
@@ -34,7 +42,7 @@ class Checks:
         self,
         settings: WatcherSettings,
         store: WatchStore,
-        tiktok: LiveStatusSource,
+        egresses: Egresses,
         *,
         clock: Clock,
         gauges: WatcherGauges,
@@ -44,15 +52,18 @@ class Checks:
         self._settings = settings
         self._policy = settings.policy
         self._store = store
-        self._tiktok = tiktok
+        self._egresses = egresses
+        self._asking = Asking(egresses, settings.check_timeout)
         self._clock = clock
         self._gauges = gauges
         self._owner = owner
         self._stored = stored
-        self._pace = Pace(settings.checks_per_second, clock)
+        self._slots = asyncio.Semaphore(settings.max_concurrent_checks)
+        self._most_in_hand = settings.max_concurrent_checks * IN_HAND
         self._running: set[asyncio.Task[None]] = set()
         self._store_failed = False
-        self._full = False
+        self._more_due = False
+        self._recall_at = clock.monotonic()
         self.due = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -62,45 +73,75 @@ class Checks:
         try:
             while not stop.is_set():
                 self.due.clear()
-                started = await self._start_due()
-                backoff = min(MAX_BACKOFF_SECONDS, max(1.0, backoff * 2)) if started is None else 0.0
-                if not started:
-                    pause = backoff or self._settings.claim_interval
-                    await wait_any(stop.wait(), self.due.wait(), self._clock.sleep(pause))
+                worked = await self._start_all_due()
+                backoff = 0.0 if worked else min(MAX_BACKOFF_SECONDS, max(1.0, backoff * 2))
+                # Of several watchers in step, the one that looks first would get all: each keeps a time of its own.
+                pause = backoff or self._settings.claim_interval * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+                await wait_any(stop.wait(), self.due.wait(), self._clock.sleep(pause))
         finally:
             await self._drain()
 
-    async def _start_due(self) -> int | None:
-        """Starts as many checks as may run, so that nothing claimed has to wait; None when the store fails."""
-        free = self._settings.max_concurrent_checks - len(self._running)
-        self._full = free <= 0
-        room = min(free, self._pace.available())
-        if room <= 0:
-            return 0
-        lease = timedelta(seconds=self._settings.lease)
+    async def _start_all_due(self) -> bool:
+        """Whether the store answered."""
         try:
-            claims = await self._store.claim_due(self._clock.now(), lease, room, self._owner)
+            await self._recall()
+            await self._start_due(asked_for=True)
+            await self._start_due(asked_for=False)
         except Exception as error:
             # The loop outlives whatever a database can raise; it is told once and tried again.
             self._store_answers(error)
-            return None
+            return False
+        return True
+
+    async def _recall(self) -> None:
+        """Heals what a wrong clock planned; asked now and then, for it costs a look at every watch's time."""
+        if self._clock.monotonic() < self._recall_at:
+            return
+        now, lease = self._clock.now(), timedelta(seconds=self._settings.lease)
+        due_by = now + longest_wait(self._policy, self._settings.jitter)
+        recalled = await self._store.recall(now, due_by, now + lease + CLOCKS_APART)
+        self._recall_at = self._clock.monotonic() + RECALL_SECONDS
+        if recalled:
+            log.warning("clock_went_back", recalled=recalled)
+
+    async def _start_due(self, *, asked_for: bool) -> None:
+        """Starts a few more checks than may run at once, so that none has to wait for the store."""
+        free = self._most_in_hand - len(self._running)
+        limit = min(free, self._egresses.free(asked_for=asked_for))
+        if limit <= 0:
+            return
+        lease, busy = timedelta(seconds=self._settings.lease), self._egresses.busy(asked_for=asked_for)
+        claims = await self._store.claim_due(
+            self._clock.now(), lease, limit, self._owner, asked_for=asked_for, busy=busy
+        )
         self._store_answers(None)
-        self._pace.take(len(claims))
         for claim in claims:
-            task = asyncio.create_task(self._check_safely(claim), name=f"check-{claim.watch.handle}")
-            self._running.add(task)
-            task.add_done_callback(self._ended)
-        return len(claims)
+            self._start(claim, asked_for=asked_for)
+        self._more_due = len(claims) == free
+        self._claim_more()
+
+    def _start(self, claim: Claim, *, asked_for: bool) -> None:
+        if claim.watch.merged_with:
+            check = partial(self._check_merged, claim, claim.watch.merged_with)
+        else:
+            check = partial(self._check, claim, self._egresses.take(claim.watch.egress, asked_for=asked_for))
+        task = asyncio.create_task(self._safely(claim, check), name=f"check-{claim.watch.handle}")
+        self._running.add(task)
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        if self._full:
+        self._claim_more()
+
+    def _claim_more(self) -> None:
+        """At once, when all hands were full and half are free: claims are cheaper by the dozen."""
+        if self._more_due and len(self._running) <= self._most_in_hand // 2:
             self.due.set()
 
-    async def _check_safely(self, claim: Claim) -> None:
+    async def _safely(self, claim: Claim, check: Callable[[], Awaitable[None]]) -> None:
         with structlog.contextvars.bound_contextvars(handle=claim.watch.handle):
             try:
-                await self._check(claim)
+                await check()
             except ClaimLost:
                 self._gauges.checks.labels("claim_lost").inc()
                 log.info("check_superseded")
@@ -109,41 +150,56 @@ class Checks:
                 self._gauges.checks.labels("failed").inc()
                 log.exception("check_failed", kind=type(error).__name__)
 
-    async def _check(self, claim: Claim) -> None:
-        answer = await self._ask(claim.watch.handle)
+    async def _check(self, claim: Claim, turn: Turn) -> None:
+        claimed_at = self._clock.monotonic()
+        async with self._slots:
+            # Too late to be done within the lease: whoever claims it then is to ask, not we too.
+            if self._clock.monotonic() - claimed_at > self._settings.lease - self._settings.check_timeout:
+                turn.learn(Unknown(why="Not asked: too many others were under way."))
+                raise ClaimLost
+            answer = await self._asking.ask(claim.watch, turn)
         now = to_milliseconds(self._clock.now())
         decision = decide(claim.watch, answer, now, self._policy)
         events = [new_event(data, SOURCE, time=now) for data in decision.news]
-        await self._store.save(claim, self._jittered(decision.watch), events)
-        self._gauges.checks.labels(answer.state).inc()
-        self._gauges.lateness.observe(max(0.0, (now - claim.watch.next_check_at).total_seconds()))
-        if decision.watch.trouble is None:
-            self._gauges.last_answer.set(now.timestamp())
+        try:
+            await self._store.save(claim, self._spread(decision.watch), events)
+        except SameCreator:
+            await self._merge(claim, decision.watch, now)
+            return
+        self._count(claim, answer, decision.watch, now)
         if events:
             self._stored()
         _log_changes(claim.watch, decision, events)
         if (claim.watch.broadcast is None) != (decision.watch.broadcast is None):
             await self._count_open()
 
-    async def _ask(self, handle: str) -> LiveStatus:
-        try:
-            async with asyncio.timeout(self._settings.check_timeout):
-                return await self._tiktok.live_status(handle)
-        except TimeoutError:
-            return Unknown(why=f"No answer within {self._settings.check_timeout:g} s.")
-        except Exception as error:
-            # A source answers trouble as Unknown; one that raises has a bug, and the creator's schedule goes on.
-            log.exception("live_status_source_failed", kind=type(error).__name__)
-            return Unknown(why=f"The check failed here: {type(error).__name__}.")
+    def _count(self, claim: Claim, answer: LiveStatus, after: Watch, now: datetime) -> None:
+        self._gauges.checks.labels(answer.state).inc()
+        self._gauges.lateness.observe(max(0.0, (now - claim.watch.next_check_at).total_seconds()))
+        if after.trouble is None:
+            self._gauges.last_answer.set(now.timestamp())
 
-    def _jittered(self, watch: Watch) -> Watch:
-        if watch.last_checked_at is None:
-            return watch
-        # What TikTok asked us to wait is never cut short.
-        least = 1.0 if watch.trouble else 1 - self._settings.jitter
-        spread = random.uniform(least, 1 + self._settings.jitter)  # noqa: S311 - no secret
-        wait = (watch.next_check_at - watch.last_checked_at) * spread
-        return watch.model_copy(update={"next_check_at": to_milliseconds(watch.last_checked_at + wait)})
+    async def _merge(self, claim: Claim, after: Watch, now: datetime) -> None:
+        """Somebody followed under two handles is looked at once; the other watch waits for that one to go."""
+        if after.creator_id is None:
+            return
+        again = now + timedelta(seconds=self._policy.restricted_interval)
+        await self._store.save(claim, merged(claim.watch, after.creator_id, again), [])
+        log.info("watches_merged", creator_id=after.creator_id)
+
+    async def _check_merged(self, claim: Claim, creator_id: str) -> None:
+        """An unfollow hands over at once; this heals what died in between."""
+        now = to_milliseconds(self._clock.now())
+        if await self._store.holder(creator_id):
+            again = now + timedelta(seconds=self._policy.restricted_interval)
+            await self._store.save(claim, claim.watch.model_copy(update={"next_check_at": again}), [])
+            return
+        with contextlib.suppress(SameCreator):
+            await self._store.save(claim, stands_alone(claim.watch, now), [])
+            self.due.set()
+
+    def _spread(self, watch: Watch) -> Watch:
+        return spread(watch, self._settings.jitter, random.random())  # noqa: S311 - no secret
 
     async def _count_open(self) -> None:
         try:

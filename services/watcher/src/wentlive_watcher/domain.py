@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from wentlive_common.ids import Ulid, new_ulid
 from wentlive_common.model import (
     BroadcastKey,
@@ -17,18 +17,37 @@ from wentlive_common.model import (
 )
 from wentlive_tiktok.status import Profile, Room
 
+from wentlive_watcher.live_hours import LiveHours
+
+EgressName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
+MAX_EVIDENCE_CHARS = 4096
+
 
 class Policy(Model):
     """How eagerly to look and how much to believe; `WatcherSettings` explains each."""
 
+    hot_interval: Seconds
     check_interval: Seconds
+    cold_interval: Seconds
     restricted_interval: Seconds
     confirm_interval: Seconds
     ended_confirmations: int
+    end_grace: Seconds
+    hidden_grace: Seconds
     not_found_confirmations: int
     repeat_interval: Seconds
     profile_interval: Seconds
     backoff_limit: Seconds
+
+
+class Doubt(Model):
+    """Answers in a row that speak against an open broadcast."""
+
+    answers: int = Field(default=1, ge=1)
+    seconds: Seconds = 0.0
+    """From the first to the last of them, a jump of the clock left out."""
+    at: UtcDatetime
+    """When the last one came."""
 
 
 class OpenBroadcast(Model):
@@ -40,9 +59,10 @@ class OpenBroadcast(Model):
     """That of the last change told; repeats carry it again."""
     paused: bool = False
     told_at: UtcDatetime
-    end_confirmations: int = 0
-    doubted_at: UtcDatetime | None = None
-    """When the last answer came that counts towards the end."""
+    over: Doubt | None = None
+    """TikTok says that it is over."""
+    hidden: Doubt | None = None
+    """TikTok does not let us see it any more."""
 
     @property
     def key(self) -> BroadcastKey:
@@ -56,7 +76,14 @@ class Restriction(Model):
     since: UtcDatetime
 
 
-WatchState = Literal["new", "live", "paused", "offline", "restricted", "not_found"]
+class Evidence(Model):
+    """What TikTok answered when it was not understood, for a person to look at."""
+
+    text: str = Field(max_length=MAX_EVIDENCE_CHARS)
+    at: UtcDatetime
+
+
+WatchState = Literal["new", "live", "paused", "offline", "restricted", "not_found", "merged"]
 
 
 class Watch(Model):
@@ -64,7 +91,13 @@ class Watch(Model):
 
     watch_id: Ulid
     handle: Handle
+    """As followed. It stays when the creator takes another."""
+    current_handle: Handle | None = None
+    """What TikTok calls the creator since they took another handle than the one followed."""
     creator_id: CreatorId | None = None
+    merged_with: CreatorId | None = None
+    """This creator is followed under another handle too, and it is that watch which looks."""
+    since: UtcDatetime | None = None
     profile: Profile | None = None
     """As last told."""
     profile_told_at: UtcDatetime | None = None
@@ -72,14 +105,24 @@ class Watch(Model):
     """What TikTok last said. Refusals and answers that say nothing leave it alone: they are `trouble`."""
     trouble: str | None = None
     """Why the last check told nothing, until one does."""
+    evidence: Evidence | None = None
     broadcast: OpenBroadcast | None = None
+    last_ended_at: UtcDatetime | None = None
+    live_hours: LiveHours | None = None
     sequence: int = 0
     """The highest one used for a broadcast of this creator."""
     restriction: Restriction | None = None
     not_found_count: int = 0
     consecutive_failures: int = 0
+    egress: EgressName | None = None
+    """The only one to ask over; any, when none is named."""
     next_check_at: UtcDatetime
     last_checked_at: UtcDatetime | None = None
+
+    @property
+    def asks(self) -> str:
+        """The handle to ask TikTok about."""
+        return self.current_handle or self.handle
 
 
 class Follow(Model):
@@ -98,7 +141,27 @@ class FollowSnapshot(Model):
 
 def new_watch(follow: Follow, now: datetime) -> Watch:
     """A watch that is due at once."""
-    return Watch(watch_id=new_ulid(), handle=follow.handle, creator_id=follow.creator_id, next_check_at=now)
+    return Watch(watch_id=new_ulid(), handle=follow.handle, creator_id=follow.creator_id, since=now, next_check_at=now)
+
+
+def merged(watch: Watch, creator_id: str, next_check_at: datetime) -> Watch:
+    """A watch that leaves the looking to the other one of this creator; now and then it makes sure there is one."""
+    kept = watch.model_dump(include={"watch_id", "handle", "since", "egress"})
+    return Watch(**kept, merged_with=creator_id, state="merged", next_check_at=next_check_at)
+
+
+def taken_over(watch: Watch, by: Watch) -> Watch:
+    """All that `watch` knows, for the one that was merged with it and now looks in its place."""
+    current = watch.asks if watch.asks != by.handle else None
+    named = {"watch_id": by.watch_id, "handle": by.handle, "egress": by.egress or watch.egress}
+    return watch.model_copy(update={**named, "current_handle": current})
+
+
+def stands_alone(watch: Watch, now: datetime) -> Watch:
+    """A merged watch whose other one is gone, due at once."""
+    return watch.model_copy(
+        update={"creator_id": watch.merged_with, "merged_with": None, "state": "new", "next_check_at": now}
+    )
 
 
 def differences(snapshot: FollowSnapshot, watched: Mapping[str, datetime]) -> tuple[Sequence[Follow], Sequence[str]]:

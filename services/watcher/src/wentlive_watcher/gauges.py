@@ -24,3 +24,15 @@ class WatcherGauges:
             "When TikTok last gave an answer that says something.",
             registry=registry,
         )
+        self.requests = Counter(
+            "wentlive_watcher_requests", "Requests to TikTok, by egress.", ["egress"], registry=registry
+        )
+        self.refusals = Counter(
+            "wentlive_watcher_refusals", "Refusals by TikTok, by egress and kind.", ["egress", "how"], registry=registry
+        )
+        self.egress_resting = Gauge(
+            "wentlive_watcher_egress_resting",
+            "1 while an egress rests after a refusal, until a probe is answered.",
+            ["egress"],
+            registry=registry,
+        )

@@ -5,13 +5,34 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
+from wentlive_common.model import Model
 from wentlive_common.settings import Settings
 
-from wentlive_watcher.domain import Policy
+from wentlive_watcher.domain import EgressName, Policy
+from wentlive_watcher.egress import Budget
 
 STORES = ("sqlite:///", "mongodb://", "mongodb+srv://")
 
 Interval = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+
+
+class EgressSettings(Model):
+    """One network address to ask from."""
+
+    name: EgressName
+    proxy: SecretStr | None = None
+    """`http://user:password@host:port`; none asks directly."""
+    cookies: SecretStr | None = None
+    """A Cookie header of somebody signed in to TikTok, sent to TikTok's hosts only."""
+    requests_per_second: float | None = Field(default=None, gt=0, le=1000)
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_http(cls, url: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(url.get_secret_value()) if url else None
+        if parts and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("must look like http://user:password@host:port")
+        return url
 
 
 class WatcherSettings(Settings):
@@ -24,14 +45,34 @@ class WatcherSettings(Settings):
     amqp_url: SecretStr | None = None
     tiktok_base_url: str = "https://www.tiktok.com"
 
-    check_interval: Interval = 30.0
-    """How often a creator is looked at. Shorter sees a live sooner and is blocked sooner."""
+    egresses: tuple[EgressSettings, ...] = (EgressSettings(name="direct"),)
+    """The network addresses to ask TikTok from, as JSON: `[{"name": "direct"}, {"name": "de", "proxy": "http://…"}]`."""
+    requests_per_second: float = Field(default=0.5, gt=0, le=1000)
+    """The most that this process asks of TikTok over each egress. More sees more creators and is blocked sooner."""
+    asked_per_minute: float = Field(default=6.0, gt=0, le=6000)
+    """The same for looks that a person asks for and first looks at who is newly followed."""
+    start_ramp: float = Field(default=30.0, ge=0, le=3600, allow_inf_nan=False)
+    """For this long after a start, or after a rest, an egress asks less: bursts are what gets blocked."""
+    block_backoff: Interval = 60.0
+    """How long an egress rests when it is refused; each further refusal doubles it. Retry-After is honoured."""
+    block_backoff_limit: Interval = 1800.0
+
+    hot_interval: Interval = 15.0
+    """How often a creator is looked at who is usually live at this hour, or was live just now."""
+    check_interval: Interval = 60.0
+    """The same for one of whom little is known, and while a live goes on."""
+    cold_interval: Interval = 300.0
+    """The same for one who is never live at this hour."""
     restricted_interval: Interval = 300.0
     """The same for a creator whose lives cannot be seen, or who is not found."""
     confirm_interval: Interval = 10.0
     """How soon to look again when one answer is not enough to believe."""
-    ended_confirmations: int = Field(default=2, ge=1, le=10)
+    ended_confirmations: int = Field(default=3, ge=1, le=10)
     """How many times TikTok has to say offline before a broadcast is over."""
+    end_grace: float = Field(default=20.0, ge=0, le=3600, allow_inf_nan=False)
+    """And for how long: who drops and returns to the same room within this time was never away."""
+    hidden_grace: float = Field(default=600.0, ge=0, le=86_400, allow_inf_nan=False)
+    """A broadcast that we are not allowed to see any more is given up after this long."""
     not_found_confirmations: int = Field(default=5, ge=2, le=1000)
     """How many times in a row a creator seen before has to be not found until it is said."""
     repeat_interval: Interval = 60.0
@@ -41,10 +82,8 @@ class WatcherSettings(Settings):
     backoff_limit: Interval = 300.0
     """The longest wait after answers that said nothing."""
     jitter: float = Field(default=0.1, ge=0, le=0.4)
-    """Each wait is longer or shorter by up to this part, so that checks do not bunch up."""
+    """Each wait is shorter by up to this part, after trouble longer, so that checks do not bunch up."""
 
-    checks_per_second: float = Field(default=2.0, gt=0, le=1000)
-    """The most that this process asks of TikTok from its one network address."""
     max_concurrent_checks: int = Field(default=16, ge=1, le=1000)
     check_timeout: Interval = 25.0
     lease: Interval = 30.0
@@ -84,6 +123,25 @@ class WatcherSettings(Settings):
             raise ValueError("follow_snapshot_url needs service_token")
         return self
 
+    @field_validator("egresses")
+    @classmethod
+    def _are_told_apart(cls, egresses: tuple[EgressSettings, ...]) -> tuple[EgressSettings, ...]:
+        if not egresses or len({egress.name for egress in egresses}) != len(egresses):
+            raise ValueError("at least one, each with a name of its own")
+        return egresses
+
     @property
     def policy(self) -> Policy:
-        return Policy.model_validate({name: getattr(self, name) for name in Policy.model_fields})
+        """Hot is never slower than usual and cold never faster, so that `check_interval` can be set alone."""
+        values = {name: getattr(self, name) for name in Policy.model_fields}
+        hot, cold = min(self.hot_interval, self.check_interval), max(self.cold_interval, self.check_interval)
+        return Policy.model_validate(values | {"hot_interval": hot, "cold_interval": cold})
+
+    def budget(self, egress: EgressSettings) -> Budget:
+        return Budget(
+            requests_per_second=egress.requests_per_second or self.requests_per_second,
+            asked_per_minute=self.asked_per_minute,
+            ramp=self.start_ramp,
+            block_backoff=self.block_backoff,
+            block_backoff_limit=self.block_backoff_limit,
+        )

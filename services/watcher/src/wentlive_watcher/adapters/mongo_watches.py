@@ -1,11 +1,12 @@
 """Watches in MongoDB: one document each, its events in the document's own `outbox` until they are published."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from pymongo import ASCENDING
+from pymongo import ASCENDING, ReturnDocument
+from wentlive_common.errors import AlreadyExists
 from wentlive_common.events import AnyEvent
 from wentlive_common.ids import new_ulid
 from wentlive_common.model import to_rfc3339
@@ -20,8 +21,8 @@ from wentlive_common.mongo import (
     retry_duplicate,
 )
 
-from wentlive_watcher.domain import Follow, Watch, new_watch
-from wentlive_watcher.ports import Claim, ClaimLost
+from wentlive_watcher.domain import Follow, Watch, merged, new_watch, taken_over
+from wentlive_watcher.ports import Claim, ClaimLost, SameCreator
 
 # Times are RFC 3339 of one width, so that they compare as text: the watch is stored just as it is written elsewhere.
 FREE: Document = {"claim": None, "claimed_by": None, "leased_until": ""}
@@ -40,10 +41,15 @@ class MongoWatchStore(MongoOutbox):
             await super().create_indexes()
             await self._watches.create_index([("handle", ASCENDING)], unique=True)
             await self._watches.create_index([("followed", ASCENDING), ("watch.next_check_at", ASCENDING)])
+            await self._watches.create_index([("creator_id", ASCENDING)], unique=True, sparse=True)
+            await self._watches.create_index([("watch.merged_with", ASCENDING)])
+            await self._watches.create_index([("asked_at", ASCENDING)], sparse=True)
 
     async def follow(self, follow: Follow, at: datetime, now: datetime) -> bool:
-        moment = to_rfc3339(at)
-        fresh = {**FREE, "followed": True, "followed_at": moment, "watch": _to_document(new_watch(follow, now))}
+        moment, watch = to_rfc3339(at), new_watch(follow, now)
+        if follow.creator_id and await self.holder(follow.creator_id):
+            watch = merged(watch, follow.creator_id, now)
+        fresh = {**FREE, "followed": True, "followed_at": moment, "asked_at": to_rfc3339(now), **_named(watch)}
         with mongo_errors():
             again = await self._watches.update_one({"handle": follow.handle, "followed": False}, {"$set": fresh})
             if again.modified_count:
@@ -63,24 +69,50 @@ class MongoWatchStore(MongoOutbox):
 
     async def unfollow(self, handle: str, at: datetime) -> bool:
         with mongo_errors():
-            result = await self._watches.update_one(
+            gone = await self._watches.find_one_and_update(
                 {"handle": handle, "followed": True, "followed_at": {"$lte": to_rfc3339(at)}},
-                {"$set": {**FREE, "followed": False}},
+                {"$set": {**FREE, "followed": False}, "$unset": {"creator_id": "", "asked_at": ""}},
+                return_document=ReturnDocument.BEFORE,
             )
+            if gone is not None:
+                await self._hand_over(_to_watch(gone))
             await self._watches.delete_many({"followed": False, "outbox.0": {"$exists": False}})
-            return result.modified_count > 0
+            return gone is not None
+
+    async def _hand_over(self, watch: Watch) -> None:
+        """Dying before this costs what was known: the one merged with it finds out by itself that it is alone."""
+        if watch.creator_id is None:
+            return
+        merged_with: Document = {"followed": True, "watch.merged_with": watch.creator_id}
+        found = await self._watches.find_one(merged_with)
+        if found is not None:
+            heir = taken_over(watch, _to_watch(found))
+            await self._watches.update_one({"_id": found["_id"], **merged_with}, {"$set": {**FREE, **_named(heir)}})
 
     async def watched(self) -> Mapping[str, datetime]:
         with mongo_errors():
             cursor = self._watches.find({"followed": True}, {"handle": 1, "followed_at": 1})
             return {str(found["handle"]): datetime.fromisoformat(found["followed_at"]) async for found in cursor}
 
-    async def claim_due(self, now: datetime, lease: timedelta, limit: int, owner: str) -> Sequence[Claim]:
+    async def claim_due(
+        self,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        owner: str,
+        *,
+        asked_for: bool = False,
+        busy: Collection[str] = (),
+    ) -> Sequence[Claim]:
         token, moment = new_ulid(), to_rfc3339(now)
-        due: Document = {"followed": True, "watch.next_check_at": {"$lte": moment}, "leased_until": {"$lte": moment}}
+        order = "asked_at" if asked_for else "watch.next_check_at"
+        wanted: Document = {"$gt": ""} if asked_for else {"$lte": moment}
+        due: Document = {"followed": True, order: wanted, "leased_until": {"$lte": moment}}
+        if busy:
+            due["watch.egress"] = {"$nin": sorted(busy)}
         claimed = {"claim": token, "claimed_by": owner, "leased_until": to_rfc3339(now + lease)}
         with mongo_errors():
-            cursor = self._watches.find(due, {"_id": 1}).sort("watch.next_check_at", ASCENDING).limit(limit)
+            cursor = self._watches.find(due, {"_id": 1}).sort(order, ASCENDING).limit(limit)
             ids = [found["_id"] async for found in cursor]
             if not ids:
                 return []
@@ -90,20 +122,45 @@ class MongoWatchStore(MongoOutbox):
             return [Claim(_to_watch(found), token) async for found in mine]
 
     async def save(self, claim: Claim, watch: Watch, events: Sequence[AnyEvent]) -> None:
-        with mongo_errors():
-            result = await self._watches.update_one(
-                {"handle": claim.watch.handle, "followed": True, "claim": claim.token},
-                {"$set": {**FREE, "watch": _to_document(watch)}, **push_outbox(events)},
-            )
+        unset = {"asked_at": ""} if watch.creator_id else {"asked_at": "", "creator_id": ""}
+        try:
+            with mongo_errors():
+                result = await self._watches.update_one(
+                    {"handle": claim.watch.handle, "followed": True, "claim": claim.token},
+                    {"$set": {**FREE, **_named(watch)}, "$unset": unset, **push_outbox(events)},
+                )
+        except AlreadyExists as error:
+            raise SameCreator from error
         if not result.matched_count:
             raise ClaimLost
 
     async def expedite(self, handle: str, now: datetime) -> bool:
+        watch = await self.get(handle)
+        if watch is None:
+            return False
+        whom: Document = {"creator_id": watch.merged_with} if watch.merged_with else {"handle": handle}
         with mongo_errors():
-            result = await self._watches.update_one(
-                {"handle": handle, "followed": True}, {"$min": {"watch.next_check_at": to_rfc3339(now)}}
-            )
+            result = await self._watches.update_one({**whom, "followed": True}, {"$min": {"asked_at": to_rfc3339(now)}})
         return result.matched_count > 0
+
+    async def recall(self, now: datetime, due_by: datetime, leased_by: datetime) -> int:
+        with mongo_errors():
+            await self._watches.update_many({"leased_until": {"$gt": to_rfc3339(leased_by)}}, {"$set": FREE})
+            result = await self._watches.update_many(
+                {"followed": True, "watch.next_check_at": {"$gt": to_rfc3339(due_by)}},
+                {"$set": {"watch.next_check_at": to_rfc3339(now)}},
+            )
+        return result.modified_count
+
+    async def holder(self, creator_id: str) -> Watch | None:
+        with mongo_errors():
+            found = await self._watches.find_one({"creator_id": creator_id, "followed": True})
+        return _to_watch(found) if found else None
+
+    async def find(self, handles: Sequence[str]) -> Sequence[Watch]:
+        with mongo_errors():
+            cursor = self._watches.find({"followed": True, "handle": {"$in": list(handles)}})
+            return [_to_watch(found) async for found in cursor.sort("handle", ASCENDING)]
 
     async def get(self, handle: str) -> Watch | None:
         with mongo_errors():
@@ -124,8 +181,10 @@ class MongoWatchStore(MongoOutbox):
             return await mongo_ready(self._database)
 
 
-def _to_document(watch: Watch) -> dict[str, Any]:
-    return watch.model_dump(mode="json")
+def _named(watch: Watch) -> dict[str, Any]:
+    """The watch, and beside it the creator whom no other may have: absent, not null, where there is none."""
+    creator = {"creator_id": watch.creator_id} if watch.creator_id else {}
+    return {"watch": watch.model_dump(mode="json"), **creator}
 
 
 def _to_watch(document: Document) -> Watch:

@@ -1,6 +1,7 @@
 """Watches in one SQLite file: the embedded default, good for several watchers on one machine too."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import json
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,8 +11,9 @@ from wentlive_common.ids import new_ulid
 from wentlive_common.model import to_rfc3339
 from wentlive_common.sqlite import SqliteDatabase, open_sqlite
 
-from wentlive_watcher.domain import Follow, Watch, new_watch
-from wentlive_watcher.ports import Claim, ClaimLost
+from wentlive_watcher.adapters.sqlite_saves import SqliteSaves
+from wentlive_watcher.domain import Follow, Watch, merged, new_watch, taken_over
+from wentlive_watcher.ports import Claim
 
 # Times are RFC 3339 of one width, so that they compare as text. What is sought is derived from the body: one truth.
 MIGRATIONS = [
@@ -27,8 +29,24 @@ MIGRATIONS = [
             is_open INTEGER NOT NULL GENERATED ALWAYS AS (body ->> '$.broadcast' IS NOT NULL) STORED
         ) WITHOUT ROWID""",
         "CREATE INDEX watches_due ON watches (next_check_at)",
-    ]
+    ],
+    [
+        "ALTER TABLE watches ADD COLUMN creator_id TEXT GENERATED ALWAYS AS (body ->> '$.creator_id') VIRTUAL",
+        "ALTER TABLE watches ADD COLUMN merged_with TEXT GENERATED ALWAYS AS (body ->> '$.merged_with') VIRTUAL",
+        "ALTER TABLE watches ADD COLUMN egress TEXT GENERATED ALWAYS AS (body ->> '$.egress') VIRTUAL",
+        "ALTER TABLE watches ADD COLUMN asked_at TEXT",
+        # One creator under two handles was possible until now; the next check merges them.
+        """UPDATE watches SET body = json_set(body, '$.creator_id', NULL) WHERE creator_id IS NOT NULL
+            AND handle NOT IN (SELECT min(handle) FROM watches WHERE creator_id IS NOT NULL GROUP BY creator_id)""",
+        "CREATE UNIQUE INDEX watches_creator ON watches (creator_id) WHERE creator_id IS NOT NULL",
+        "CREATE INDEX watches_merged ON watches (merged_with) WHERE merged_with IS NOT NULL",
+        "CREATE INDEX watches_asked ON watches (asked_at) WHERE asked_at IS NOT NULL",
+        "CREATE INDEX watches_open ON watches (is_open) WHERE is_open",
+    ],
 ]
+ORDINARY = ("next_check_at <= ? AND leased_until <= ?", "next_check_at")
+ASKED_FOR = ("asked_at IS NOT NULL AND leased_until <= ?", "asked_at")
+TIED = " AND (egress IS NULL OR egress NOT IN (SELECT value FROM json_each(?)))"
 
 
 class SqliteWatchStore:
@@ -36,73 +54,116 @@ class SqliteWatchStore:
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
+        self._saves = SqliteSaves(database)
 
     async def follow(self, follow: Follow, at: datetime, now: datetime) -> bool:
-        moment = to_rfc3339(at)
+        moment, watch = to_rfc3339(at), new_watch(follow, now)
         async with self._database.write() as connection:
-            cursor = await connection.execute(
-                "INSERT OR IGNORE INTO watches (handle, body, followed_at) VALUES (?, ?, ?)",
-                (follow.handle, new_watch(follow, now).model_dump_json(), moment),
-            )
-            if cursor.rowcount:
-                return True
+            if await self._database.row("SELECT 1 FROM watches WHERE handle = ?", (follow.handle,)):
+                await connection.execute(
+                    "UPDATE watches SET followed_at = ? WHERE handle = ? AND followed_at < ?",
+                    (moment, follow.handle, moment),
+                )
+                return False
+            if follow.creator_id and await self.holder(follow.creator_id):
+                watch = merged(watch, follow.creator_id, now)
             await connection.execute(
-                "UPDATE watches SET followed_at = ? WHERE handle = ? AND followed_at < ?",
-                (moment, follow.handle, moment),
+                "INSERT INTO watches (handle, body, followed_at, asked_at) VALUES (?, ?, ?, ?)",
+                (follow.handle, watch.model_dump_json(), moment, to_rfc3339(now)),
             )
-            return False
+            return True
 
     async def unfollow(self, handle: str, at: datetime) -> bool:
         async with self._database.write() as connection:
-            cursor = await connection.execute(
-                "DELETE FROM watches WHERE handle = ? AND followed_at <= ?", (handle, to_rfc3339(at))
+            rows = await connection.execute_fetchall(
+                "DELETE FROM watches WHERE handle = ? AND followed_at <= ? RETURNING body", (handle, to_rfc3339(at))
             )
-            return cursor.rowcount > 0
+            gone = [Watch.model_validate_json(row["body"]) for row in rows]
+            if gone and gone[0].creator_id:
+                await self._hand_over(gone[0], gone[0].creator_id)
+            return bool(gone)
+
+    async def _hand_over(self, watch: Watch, creator_id: str) -> None:
+        row = await self._database.row("SELECT body FROM watches WHERE merged_with = ? LIMIT 1", (creator_id,))
+        if row is None:
+            return
+        heir = taken_over(watch, Watch.model_validate_json(row["body"]))
+        await self._database.connection.execute(
+            "UPDATE watches SET body = ?, claim = NULL, claimed_by = NULL, leased_until = '' WHERE handle = ?",
+            (heir.model_dump_json(), heir.handle),
+        )
 
     async def watched(self) -> Mapping[str, datetime]:
         rows = await self._database.rows("SELECT handle, followed_at FROM watches")
         return {str(row["handle"]): datetime.fromisoformat(row["followed_at"]) for row in rows}
 
-    async def claim_due(self, now: datetime, lease: timedelta, limit: int, owner: str) -> Sequence[Claim]:
-        token, moment = new_ulid(), to_rfc3339(now)
+    async def claim_due(
+        self,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        owner: str,
+        *,
+        asked_for: bool = False,
+        busy: Collection[str] = (),
+    ) -> Sequence[Claim]:
+        due, order = ASKED_FOR if asked_for else ORDINARY
+        moment, token = to_rfc3339(now), new_ulid()
+        values = [moment] if asked_for else [moment, moment]
+        if busy:
+            due, values = due + TIED, [*values, json.dumps(sorted(busy))]
         # Looked at first without a write lock, which an idle watcher need not take twice a second.
-        if not await self._database.row(
-            "SELECT 1 FROM watches WHERE next_check_at <= ? AND leased_until <= ? LIMIT 1", (moment, moment)
-        ):
+        if not await self._database.rows(f"SELECT 1 FROM watches WHERE {due} LIMIT 1", values):  # noqa: S608
             return []
         async with self._database.write() as connection:
             rows = await connection.execute_fetchall(
-                """UPDATE watches SET claim = ?, claimed_by = ?, leased_until = ? WHERE handle IN (
-                    SELECT handle FROM watches WHERE next_check_at <= ? AND leased_until <= ?
-                    ORDER BY next_check_at LIMIT ?
-                ) RETURNING body""",
-                (token, owner, to_rfc3339(now + lease), moment, moment, limit),
+                f"""UPDATE watches SET claim = ?, claimed_by = ?, leased_until = ?
+                WHERE handle IN (SELECT handle FROM watches WHERE {due} ORDER BY {order} LIMIT ?)
+                RETURNING body""",  # noqa: S608 - fixed texts, put together above
+                (token, owner, to_rfc3339(now + lease), *values, limit),
             )
         watches = [Watch.model_validate_json(row["body"]) for row in rows]
         return [Claim(watch, token) for watch in sorted(watches, key=lambda watch: watch.next_check_at)]
 
     async def save(self, claim: Claim, watch: Watch, events: Sequence[AnyEvent]) -> None:
-        async with self._database.write() as connection:
-            cursor = await connection.execute(
-                "UPDATE watches SET body = ?, claim = NULL, claimed_by = NULL, leased_until = '' "
-                "WHERE handle = ? AND claim = ?",
-                (watch.model_dump_json(), claim.watch.handle, claim.token),
-            )
-            if not cursor.rowcount:
-                raise ClaimLost
-            await self._database.enqueue(events)
+        await self._saves.save(claim, watch, events)
 
     async def expedite(self, handle: str, now: datetime) -> bool:
         async with self._database.write() as connection:
             cursor = await connection.execute(
-                "UPDATE watches SET body = json_set(body, '$.next_check_at', min(next_check_at, ?)) WHERE handle = ?",
-                (to_rfc3339(now), handle),
+                """UPDATE watches SET asked_at = coalesce(asked_at, :now)
+                WHERE (handle = :handle AND merged_with IS NULL)
+                OR creator_id = (SELECT merged_with FROM watches WHERE handle = :handle)""",
+                {"now": to_rfc3339(now), "handle": handle},
             )
             return cursor.rowcount > 0
+
+    async def recall(self, now: datetime, due_by: datetime, leased_by: datetime) -> int:
+        async with self._database.write() as connection:
+            await connection.execute(
+                "UPDATE watches SET claim = NULL, claimed_by = NULL, leased_until = '' WHERE leased_until > ?",
+                (to_rfc3339(leased_by),),
+            )
+            cursor = await connection.execute(
+                "UPDATE watches SET body = json_set(body, '$.next_check_at', ?) WHERE next_check_at > ?",
+                (to_rfc3339(now), to_rfc3339(due_by)),
+            )
+            return cursor.rowcount
+
+    async def holder(self, creator_id: str) -> Watch | None:
+        row = await self._database.row("SELECT body FROM watches WHERE creator_id = ?", (creator_id,))
+        return Watch.model_validate_json(row["body"]) if row else None
 
     async def get(self, handle: str) -> Watch | None:
         row = await self._database.row("SELECT body FROM watches WHERE handle = ?", (handle,))
         return Watch.model_validate_json(row["body"]) if row else None
+
+    async def find(self, handles: Sequence[str]) -> Sequence[Watch]:
+        rows = await self._database.rows(
+            "SELECT body FROM watches WHERE handle IN (SELECT value FROM json_each(?)) ORDER BY handle",
+            (json.dumps(list(handles)),),
+        )
+        return [Watch.model_validate_json(row["body"]) for row in rows]
 
     async def list(self, limit: int = 100, after: str = "") -> Sequence[Watch]:
         rows = await self._database.rows(
