@@ -1,9 +1,10 @@
 """One evening in a browser: sign in, follow, a live appears by itself, plays while it is recorded, and after."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from playwright.async_api import Page, async_playwright
 from pydantic import SecretStr
 from wentlive_catalog.bootstrap import CatalogApp, bootstrap
+from wentlive_catalog.domain.watches import EgressStatus, WatchStatus
 from wentlive_catalog.settings import CatalogSettings
-from wentlive_catalog.testing import RecordingStory
+from wentlive_catalog.testing import FakeWatchStatus, RecordingStory
 from wentlive_common.bus.memory import InMemoryBus
 from wentlive_common.events import BroadcastWentLive, CreatorProfileChanged, EventData, new_event
 from wentlive_devkit.recorded import StoredPart, make_sample
@@ -33,6 +35,7 @@ class Evening:
     bus: InMemoryBus
     container: ContainerClient
     page: Page
+    watches: FakeWatchStatus
     troubles: list[str] = field(default_factory=list[str])
 
     async def tell(self, data: EventData) -> None:
@@ -46,10 +49,10 @@ async def evening(azurite: AzuriteServer, tmp_path: Path) -> AsyncGenerator[Even
         service_token=SecretStr("service-token"), storage_container="catalog-e2e",
         storage_connection_string=SecretStr(azurite.connection_string),
     )  # fmt: skip
-    bus, stop = InMemoryBus(), asyncio.Event()
+    bus, stop, watches = InMemoryBus(), asyncio.Event(), FakeWatchStatus()
     async with (
         BlobServiceClient.from_connection_string(azurite.connection_string) as service,
-        bootstrap(settings, bus=bus) as app,
+        bootstrap(settings, bus=bus, watches=watches) as app,
         async_playwright() as playwright,
     ):
         container = service.get_container_client("catalog-e2e")
@@ -58,7 +61,7 @@ async def evening(azurite: AzuriteServer, tmp_path: Path) -> AsyncGenerator[Even
         await app.serving.wait()
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = await browser.new_page(viewport={"width": 1280, "height": 860})
-        found = Evening(app, bus, container, page)
+        found = Evening(app, bus, container, page, watches)
         page.on("pageerror", lambda error: found.troubles.append(str(error)))
         page.on("console", lambda line: found.troubles.append(line.text) if line.type == "error" else None)
         yield found
@@ -184,4 +187,31 @@ async def test_two_parts_play_without_a_seam_and_a_phone_has_room(evening: Eveni
     await page.evaluate("(v => { v.muted = true; v.currentTime = 3; v.play(); })(document.querySelector('video'))")
     await until(page, "document.querySelector('video').currentTime > 4.5")
     assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert evening.troubles == []
+
+
+async def test_checks_and_troubles_show_by_themselves(evening: Evening) -> None:
+    page, now = evening.page, datetime.now(UTC)
+    await sign_in(evening)
+    await follow(evening)
+    card = page.locator("#creator-night\\.owl")
+    known = WatchStatus(handle="night.owl", current_handle="night.owl", state="offline", last_checked_at=now)
+    evening.watches.tell(known.model_copy(update={"next_check_at": now + timedelta(minutes=10)}))
+    await card.get_by_text("next in 10 min").wait_for()
+    told = await card.locator(".creator-checks").inner_text()
+    # Times go on by themselves.
+    await until(page, f"document.querySelector('.creator-checks').innerText !== {json.dumps(told)}")
+
+    odd = {"trouble": "unknown: What is this?", "evidence": "<b>?</b>", "evidence_at": now}
+    evening.watches.tell(known.model_copy(update=odd))
+    evening.watches.egresses = (EgressStatus(name="direct", state="open", since=now, why="waf", retry_at=now),)
+    await page.get_by_text("TikTok is refusing this machine's address").wait_for()
+    await card.get_by_text("What TikTok answered").click()
+    await card.get_by_text("<b>?</b>").wait_for()
+    evening.watches.tell(known.model_copy(update=odd | {"trouble": "blocked: waf"}))
+    await card.get_by_text("TikTok refuses our address (robot check).").wait_for()
+    # What was opened to be read stays open.
+    await card.get_by_text("<b>?</b>").wait_for()
+    evening.watches.answers = False
+    await page.get_by_text("The watcher does not answer.").wait_for()
     assert evening.troubles == []

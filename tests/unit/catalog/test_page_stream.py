@@ -39,7 +39,7 @@ def targets(text: str) -> list[str]:
 
 async def test_the_home_stream_begins_with_all_and_goes_on_with_what_changed(catalog: Any) -> None:
     chunks = (await open_stream(catalog)).home()
-    assert targets(await following(chunks)) == ["#creators", "#live", "#library"]
+    assert targets(await following(chunks)) == ["#notice", "#creators", "#live", "#library"]
     story = RecordingStory("owl", "7", "8", AT, title="<b>ramen</b>")
     await catalog.bus.publish(story.requested())
     text = await following(chunks)

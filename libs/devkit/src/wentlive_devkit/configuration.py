@@ -50,6 +50,7 @@ def environment(addresses: Addresses, folder: Path, run: str, *, brisk: bool) ->
         "WENTLIVE_CATALOG_PORT": str(addresses.catalog_port),
         "WENTLIVE_CATALOG_PUBLIC_URL": addresses.catalog_url,
         "WENTLIVE_CATALOG_STORE_URL": _database(folder, "catalog"),
+        "WENTLIVE_CATALOG_WATCHER_URL": addresses.watcher_url,
         "WENTLIVE_ORCHESTRATOR_HOST": HOST,
         "WENTLIVE_ORCHESTRATOR_PORT": str(addresses.orchestrator_port),
         "WENTLIVE_ORCHESTRATOR_STORE_URL": _database(folder, "orchestrator"),
@@ -71,7 +72,10 @@ def environment(addresses: Addresses, folder: Path, run: str, *, brisk: bool) ->
 _BRISK = {
     "WENTLIVE_WATCHER_CHECK_INTERVAL": "1",
     "WENTLIVE_WATCHER_CONFIRM_INTERVAL": "1",
-    "WENTLIVE_WATCHER_CHECKS_PER_SECOND": "50",
+    "WENTLIVE_WATCHER_END_GRACE": "2",
+    "WENTLIVE_WATCHER_REQUESTS_PER_SECOND": "50",
+    "WENTLIVE_WATCHER_ASKED_PER_MINUTE": "600",
+    "WENTLIVE_WATCHER_START_RAMP": "0",
     "WENTLIVE_WATCHER_RESTRICTED_INTERVAL": "10",
 }
 

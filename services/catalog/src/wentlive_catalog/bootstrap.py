@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import structlog
 from azure.storage.blob.aio import BlobServiceClient
 from fastapi import FastAPI
@@ -21,6 +22,7 @@ from wentlive_common.outbox import OutboxRelay
 from wentlive_catalog.access import Access
 from wentlive_catalog.adapters.azure_blob_links import AzureBlobLinks, account_key
 from wentlive_catalog.adapters.azure_fragment_index import AzureFragmentIndexReader
+from wentlive_catalog.adapters.http_watch_status import HttpWatchStatus
 from wentlive_catalog.adapters.mongo_catalog import open_mongo_catalog
 from wentlive_catalog.adapters.sqlite_catalog import open_sqlite_catalog
 from wentlive_catalog.api.context import Context
@@ -30,7 +32,7 @@ from wentlive_catalog.follows import Follows
 from wentlive_catalog.gate import security_headers
 from wentlive_catalog.metrics import CatalogMetrics
 from wentlive_catalog.playback import Playback
-from wentlive_catalog.ports import CatalogStore
+from wentlive_catalog.ports import CatalogStore, WatchStatusSource
 from wentlive_catalog.projections import Projections
 from wentlive_catalog.settings import CatalogSettings
 
@@ -90,8 +92,9 @@ class CatalogApp:
 
 @asynccontextmanager
 async def bootstrap(
-    settings: CatalogSettings, *, bus: EventBus | None = None, clock: Clock | None = None
-) -> AsyncGenerator[CatalogApp]:
+    settings: CatalogSettings, *, bus: EventBus | None = None, clock: Clock | None = None,
+    watches: WatchStatusSource | None = None,
+) -> AsyncGenerator[CatalogApp]:  # fmt: skip
     clock = clock or SystemClock()
     health = Health("catalog")
     metrics = CatalogMetrics(health.metrics)
@@ -113,6 +116,7 @@ async def bootstrap(
             playback=_playback(settings, service, links, clock), changes=changes, clock=clock,
             service_token=settings.service_token,
             secure_cookies=settings.public_url is not None and settings.public_url.scheme == "https",
+            watches=watches or await stack.enter_async_context(_watch_status(settings, clock)),
         )  # fmt: skip
         health.add("store", store.ready)
         health.add("bus", bus.ready)
@@ -138,6 +142,15 @@ async def _open_store(settings: CatalogSettings) -> AsyncGenerator[CatalogStore]
                 yield store
         case other:
             raise BadSetting(f"WENTLIVE_CATALOG_STORE_URL begins with {other!r}; it takes sqlite: or mongodb:.")
+
+
+@asynccontextmanager
+async def _watch_status(settings: CatalogSettings, clock: Clock) -> AsyncGenerator[WatchStatusSource | None]:
+    if settings.watcher_url is None:
+        yield None
+        return
+    async with httpx.AsyncClient(trust_env=False) as http:
+        yield HttpWatchStatus(http, str(settings.watcher_url), settings.service_token, clock)
 
 
 def _blob_service(settings: CatalogSettings) -> BlobServiceClient:

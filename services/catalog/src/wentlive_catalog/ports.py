@@ -1,6 +1,6 @@
 """What the catalog needs from the outside, in its own words."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from wentlive_common.events import AnyEvent, RecordingState
@@ -12,6 +12,7 @@ from wentlive_catalog.domain.creators import Creator
 from wentlive_catalog.domain.playlist import Window
 from wentlive_catalog.domain.recordings import Recording
 from wentlive_catalog.domain.sessions import Session
+from wentlive_catalog.domain.watches import WatchReport
 
 
 class RecordingFilter(Model):
@@ -94,4 +95,10 @@ class BlobLinks(Protocol):
 class FragmentIndexReader(Protocol):
     async def read(self, blob: str) -> FragmentIndex | None:
         """The index as it is now, or None while there is none; raises Transient when storage does not answer."""
+        ...
+
+
+class WatchStatusSource(Protocol):
+    async def report(self, handles: Collection[str]) -> WatchReport | None:
+        """What the watcher says of these creators, at most seconds old; None while it does not answer. Never raises."""
         ...

@@ -27,7 +27,9 @@ class CatalogSettings(Settings):
     admin_username: Annotated[str, Field(min_length=1, max_length=100)] = "admin"
     admin_password: SecretStr
     service_token: SecretStr
-    """What the watcher shows to read the follow list."""
+    """What the watcher shows to read the follow list, and the catalog to read the watcher's status."""
+    watcher_url: HttpUrl | None = None
+    """Where the watcher answers `/internal/v1/watches`; without it pages do not say when creators are checked."""
     session_lifetime: timedelta = timedelta(days=14)
     playback_lifetime: timedelta = timedelta(hours=4)
     """How long the links inside a playlist hold; at least half of it is left when one is given out."""

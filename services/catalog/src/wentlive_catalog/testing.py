@@ -1,5 +1,6 @@
 """For tests of what stands on the catalog: the events of a recording's life, and ports without storage."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from wentlive_common.events import (
@@ -21,6 +22,7 @@ from wentlive_common.job import PartReport
 from wentlive_common.model import blob_prefix, part_name
 
 from wentlive_catalog.domain.playlist import Window
+from wentlive_catalog.domain.watches import EgressStatus, WatchReport, WatchStatus
 from wentlive_catalog.ports import Link
 
 
@@ -104,3 +106,20 @@ class InMemoryFragmentIndexes:
 
     async def read(self, blob: str) -> FragmentIndex | None:
         return self.indexes.get(blob)
+
+
+class FakeWatchStatus:
+    """`WatchStatusSource` that says what it was told to, or nothing while `answers` is False."""
+
+    def __init__(self) -> None:
+        self.watches: dict[str, WatchStatus] = {}
+        self.egresses: tuple[EgressStatus, ...] = ()
+        self.answers = True
+
+    def tell(self, *watches: WatchStatus) -> None:
+        self.watches |= {watch.handle: watch for watch in watches}
+
+    async def report(self, handles: Collection[str]) -> WatchReport | None:
+        if not self.answers:
+            return None
+        return WatchReport({h: w for h, w in self.watches.items() if h in handles}, self.egresses)

@@ -16,7 +16,7 @@ from wentlive_catalog.domain.recordings import Recording
 from wentlive_catalog.domain.sessions import Session
 from wentlive_catalog.follows import Follows
 from wentlive_catalog.playback import Playback
-from wentlive_catalog.ports import CatalogStore
+from wentlive_catalog.ports import CatalogStore, WatchStatusSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Context:
     clock: Clock
     service_token: SecretStr
     secure_cookies: bool
+    watches: WatchStatusSource | None
+    """None when no watcher is set."""
 
 
 def context(request: Request) -> Context:

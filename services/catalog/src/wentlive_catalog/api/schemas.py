@@ -8,6 +8,7 @@ from wentlive_common.model import RestrictionReason, UtcDatetime
 
 from wentlive_catalog.domain.creators import Creator, CreatorStatus
 from wentlive_catalog.domain.recordings import Part, Recording
+from wentlive_catalog.domain.watches import WatchRestriction, WatchState, WatchStatus
 from wentlive_catalog.playback import LinkKind
 
 
@@ -26,6 +27,22 @@ class FollowIn(BaseModel):
     """A handle, with or without @, or the link to a profile."""
 
 
+class WatchOut(BaseModel):
+    """What the watcher says of this creator now."""
+
+    state: WatchState
+    """What TikTok last said."""
+    trouble: str | None
+    """Why the last check told nothing: `blocked: <how>` or `unknown: <text>`; null as soon as one does."""
+    restriction: WatchRestriction | None
+    last_checked_at: UtcDatetime | None
+    next_check_at: UtcDatetime | None
+    """In the past when the check is overdue."""
+    interval_seconds: float | None
+    evidence_at: UtcDatetime | None
+    """When TikTok last answered something that was not understood; the page shows it."""
+
+
 class CreatorOut(BaseModel):
     handle: str
     creator_id: str | None
@@ -37,6 +54,8 @@ class CreatorOut(BaseModel):
     restriction: RestrictionReason | None
     """Why, while the status is `restricted` or `not_found`."""
     followed_at: UtcDatetime | None
+    watch: WatchOut | None
+    """Null when the watcher does not answer, or does not know this creator yet."""
 
 
 class CreatorList(BaseModel):
@@ -108,7 +127,7 @@ class FollowSnapshot(BaseModel):
     taken_at: UtcDatetime
 
 
-def creator_out(creator: Creator) -> CreatorOut:
+def creator_out(creator: Creator, watch: WatchStatus | None) -> CreatorOut:
     profile, status = creator.profile, creator.status
     hidden = creator.restriction if status in ("restricted", "not_found") else None
     return CreatorOut(
@@ -116,6 +135,7 @@ def creator_out(creator: Creator) -> CreatorOut:
         avatar_url=profile.avatar_url if profile else None, verified=profile.verified if profile else False,
         follower_count=profile.follower_count if profile else 0, status=status,
         restriction=hidden.reason if hidden else None, followed_at=creator.followed_at,
+        watch=WatchOut.model_validate(watch, from_attributes=True) if watch else None,
     )  # fmt: skip
 
 

@@ -1,5 +1,9 @@
 // What pages do by themselves: clocks that tick, notices that go, links that are copied. Swapping is htmx's.
 (() => {
+  // A browser's clock may be minutes off; moments are told from the server's.
+  const ahead = Date.parse(document.body.dataset.now) - Date.now();
+  const now = () => Date.now() + ahead;
+
   const clock = (seconds) => {
     const whole = Math.max(0, Math.floor(seconds));
     const two = (n) => String(n).padStart(2, "0");
@@ -9,21 +13,49 @@
   };
 
   const ago = (moment) => {
-    const seconds = (Date.now() - moment) / 1000;
+    const seconds = (now() - moment) / 1000;
     if (seconds < 60) return "just now";
     if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
     if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
     return null; // the server's words hold for longer than a page stays open
   };
 
+  // As `span` in words.py.
+  const span = (seconds) => {
+    const whole = Math.max(1, Math.round(seconds));
+    if (whole < 60) return `${whole} s`;
+    if (whole < 3600) return `${Math.round(whole / 60)} min`;
+    if (whole < 86400) return `${Math.round(whole / 3600)} h`;
+    const days = Math.round(whole / 86400);
+    return days > 1 ? `${days} days` : "1 day";
+  };
+
+  const since = (moment, words) => words.replace("{}", span((now() - moment) / 1000));
+
+  const until = (moment, words, due) => {
+    const seconds = (moment - now()) / 1000;
+    return seconds >= 1 ? words.replace("{}", span(seconds)) : due;
+  };
+
+  const timeOfDay = (moment) => {
+    const date = new Date(moment);
+    const day = date.toDateString() === new Date(now()).toDateString() ? {} : { day: "numeric", month: "short" };
+    return date.toLocaleString("en-GB", { ...day, hour: "2-digit", minute: "2-digit" });
+  };
+
+  const told = {
+    "[data-running]": (element) => clock((now() - Date.parse(element.dataset.running)) / 1000),
+    "time[data-ago]": (element) => ago(Date.parse(element.dateTime)),
+    "time[data-since]": (element) => since(Date.parse(element.dateTime), element.dataset.since),
+    "time[data-until]": (element) => until(Date.parse(element.dateTime), element.dataset.until, element.dataset.due),
+    "time[data-clock]": (element) => timeOfDay(Date.parse(element.dateTime)),
+  };
   const tick = () => {
-    for (const element of document.querySelectorAll("[data-since]")) {
-      const text = clock((Date.now() - Date.parse(element.dataset.since)) / 1000);
-      if (element.textContent !== text) element.textContent = text;
-    }
-    for (const element of document.querySelectorAll("time[data-ago]")) {
-      const text = ago(Date.parse(element.dateTime));
-      if (text && element.textContent !== text) element.textContent = text;
+    for (const [selector, text] of Object.entries(told)) {
+      for (const element of document.querySelectorAll(selector)) {
+        const words = text(element);
+        if (words && element.textContent !== words) element.textContent = words;
+      }
     }
   };
   tick();

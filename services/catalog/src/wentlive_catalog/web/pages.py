@@ -69,7 +69,7 @@ async def logout(request: Request, asker: Asker, here: Here) -> Response:
 async def home_page(
     asker: Asker, here: Here, before: Annotated[str | None, Query(max_length=100)] = None
 ) -> HTMLResponse:
-    home = await Views(here.store).home(asker, here.clock.now(), read_cursor(before))
+    home = await Views(here.store, here.watches).home(asker, here.clock.now(), read_cursor(before))
     return _home(home)
 
 
@@ -80,14 +80,14 @@ async def follow(
     try:
         followed, is_new = await here.follows.follow(creator, asker.username)
     except InvalidInput as error:
-        home = await Views(here.store).home(asker, here.clock.now())
+        home = await Views(here.store, here.watches).home(asker, here.clock.now())
         if wants_fragment(request):
             return templates.page("_follow.html", 422, follow_error=error.message, follow_text=creator)
         return _home(home, 422, follow_error=error.message, follow_text=creator)
     if not wants_fragment(request):
         return RedirectResponse("/", status_code=303)
     said = f"You follow @{followed.handle} now." if is_new else f"You follow @{followed.handle} already."
-    home = await Views(here.store).home(asker, here.clock.now())
+    home = await Views(here.store, here.watches).home(asker, here.clock.now())
     return templates.page("_followed.html", home=home, said=said)
 
 
@@ -105,7 +105,7 @@ async def check(request: Request, handle: HandlePath, asker: Asker, here: Here) 
 
 @router.get("/recordings/{recording_id}")
 async def recording_page(recording_id: RecordingId, here: Here) -> HTMLResponse:
-    card = await Views(here.store).card(recording_id)
+    card = await Views(here.store, here.watches).card(recording_id)
     if card is None:
         raise NoSuchRecording
     return templates.page("recording.html", card=card)
@@ -116,7 +116,7 @@ async def stop(request: Request, recording_id: RecordingId, asker: Asker, here: 
     await here.follows.request_stop(recording_id, asker.username)
     if not wants_fragment(request):
         return RedirectResponse(f"/recordings/{recording_id}", status_code=303)
-    card = await Views(here.store).card(recording_id)
+    card = await Views(here.store, here.watches).card(recording_id)
     return templates.page("_stream_recording.html", card=card)
 
 
@@ -165,7 +165,7 @@ def local_path(wanted: str) -> str:
 async def _creators_again(request: Request, asker: Asker, here: Here, said: str) -> Response:
     if not wants_fragment(request):
         return RedirectResponse("/", status_code=303)
-    home = await Views(here.store).home(asker, here.clock.now())
+    home = await Views(here.store, here.watches).home(asker, here.clock.now())
     return templates.page("_creators_again.html", home=home, said=said)
 
 

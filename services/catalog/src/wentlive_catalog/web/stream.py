@@ -15,9 +15,12 @@ from wentlive_catalog.api.context import Context
 from wentlive_catalog.changes import Change, CreatorChanged, Listener, RecordingChanged
 from wentlive_catalog.domain.sessions import Session
 from wentlive_catalog.web.templates import Templates
-from wentlive_catalog.web.views import Views
+from wentlive_catalog.web.views import Home, Views
+from wentlive_catalog.web.watching import differences
 
 HEARTBEAT_SECONDS = 15.0
+CHECKS_SECONDS = 3.0
+"""So often a page with creators asks what the watcher did; pages share the answers."""
 LIFETIME_SECONDS = 600.0
 """Then the browser connects again: a dead connection cannot stay, a moved session is noticed."""
 PAUSE_SECONDS = 0.4
@@ -31,9 +34,11 @@ class PageStream:
 
     def __init__(self, here: Context, templates: Templates, session: Session) -> None:
         self._here = here
-        self._views = Views(here.store)
+        self._views = Views(here.store, here.watches)
         self._templates = templates
         self._session = session
+        self._shown: Home | None = None
+        """What the page holds of creators, when a watcher tells more of them than events do."""
 
     def home(self) -> AsyncGenerator[bytes]:
         return self._stream(self._home_update)
@@ -54,22 +59,44 @@ class PageStream:
         recordings = [change for change in changed if isinstance(change, RecordingChanged)]
         if creators or any(change.entered for change in recordings):
             home = await self._views.home(self._session, self._here.clock.now())
+            self._shown = home if self._here.watches else None
             return self._templates.text("_stream_home.html", home=home)
         cards = [await self._views.card(change.recording_id) for change in recordings]
         return "".join(self._templates.text("_stream_card.html", card=card) for card in cards if card)
+
+    async def _checks(self) -> str:
+        """Only what the watcher tells differently than the page does: most often the times of a few checks."""
+        if self._shown is None:
+            return ""
+        shown, self._shown = self._shown, await self._views.watched_again(self._shown)
+        changed, checked = differences(shown.creators, self._shown.creators)
+        notice = shown.notice != self._shown.notice
+        return self._templates.text(
+            "_stream_checks.html", home=self._shown, notice=notice, changed=changed, checked=checked
+        )
 
     async def _stream(self, update: Callable[[frozenset[Change] | None], Awaitable[str]]) -> AsyncGenerator[bytes]:
         clock = self._here.clock
         ends_at = clock.monotonic() + LIFETIME_SECONDS
         with self._here.changes.listen() as listener:
             yield _event(await update(None))
+            checks_at = clock.monotonic() + CHECKS_SECONDS
             while clock.monotonic() < ends_at:
-                changes = await listener.take(HEARTBEAT_SECONDS)
+                changes = await listener.take(self._patience(checks_at))
                 if listener.closed or not await self._welcome():
                     return
                 text = await self._fresh(listener, changes, update)
-                yield _event(text) if text else HEARTBEAT
+                if clock.monotonic() >= checks_at:
+                    text += await self._checks()
+                    checks_at = clock.monotonic() + CHECKS_SECONDS
+                yield _event(text) if text.strip() else HEARTBEAT
                 await self._breathe(listener)
+
+    def _patience(self, checks_at: float) -> float:
+        """How long to wait for an event."""
+        if self._shown is None:
+            return HEARTBEAT_SECONDS
+        return min(HEARTBEAT_SECONDS, max(0.0, checks_at - self._here.clock.monotonic()))
 
     async def _fresh(
         self, listener: Listener, changes: frozenset[Change],

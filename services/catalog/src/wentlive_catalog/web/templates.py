@@ -25,10 +25,13 @@ class Templates:
         cast("dict[str, Any]", self._environment.filters).update({
             "size": words.size, "duration": words.duration, "absolute": words.absolute, "rfc3339": to_rfc3339,
             "ago": _ago, "initial": words.initial, "hue": words.hue,
-            "status_hint": words.status_hint, "state_hint": words.state_hint,
+            "since": _since, "until": _until, "clock": _clock,
+            "status_word": words.status_word, "creator_notes": words.creator_notes, "state_hint": words.state_hint,
+            "refusal_reason": words.refusal_reason, "refused_address": words.refused_address,
         })  # fmt: skip
         cast("dict[str, Any]", self._environment.globals).update({
-            "static": AssetUrls(), "CREATOR_STATUS": words.CREATOR_STATUS, "RECORDING_STATE": words.RECORDING_STATE,
+            "static": AssetUrls(), "now": _now, "words": words,
+            "RECORDING_STATE": words.RECORDING_STATE,
         })  # fmt: skip
 
     def text(self, name: str, **values: Any) -> str:
@@ -38,5 +41,21 @@ class Templates:
         return HTMLResponse(self.text(name, **values), status)
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def _ago(moment: datetime) -> str:
-    return words.ago(moment, datetime.now(UTC))
+    return words.ago(moment, _now())
+
+
+def _since(moment: datetime, pattern: str) -> str:
+    return words.since(pattern, moment, _now())
+
+
+def _until(moment: datetime, pattern: str) -> str:
+    return words.until(pattern, moment, _now())
+
+
+def _clock(moment: datetime) -> str:
+    return words.clock(moment, _now())

@@ -1,12 +1,14 @@
 """What pages show, gathered from the store: the same for a page and for the stream that keeps it fresh."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wentlive_catalog.domain.creators import Creator
 from wentlive_catalog.domain.recordings import OVER, RUNNING, Recording
 from wentlive_catalog.domain.sessions import Session
-from wentlive_catalog.ports import CatalogStore, RecordingFilter
+from wentlive_catalog.ports import CatalogStore, RecordingFilter, WatchStatusSource
+from wentlive_catalog.web.watching import Followed, Notice, Watching
 
 MOST_LIVE = 200
 LIBRARY_PAGE = 24
@@ -22,7 +24,8 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    creators: tuple[Creator, ...]
+    creators: tuple[Followed, ...]
+    notice: Notice
     live: tuple[Card, ...]
     library: tuple[Card, ...]
     older: str | None
@@ -36,20 +39,28 @@ class Home:
 
 
 class Views:
-    def __init__(self, store: CatalogStore) -> None:
+    def __init__(self, store: CatalogStore, watches: WatchStatusSource | None) -> None:
         self._store = store
+        self._watching = Watching(watches)
 
     async def home(self, session: Session, now: datetime, below: str | None = None) -> Home:
         live = await self._store.recordings(RecordingFilter(states=RUNNING), MOST_LIVE)
         library = await self._store.recordings(RecordingFilter(states=OVER), LIBRARY_PAGE, below)
+        creators, notice = await self._watching.followed(await self._store.followed_creators(session.username))
         return Home(
-            creators=by_interest(await self._store.followed_creators(session.username)),
+            creators=by_interest(creators),
+            notice=notice,
             live=await self._cards(live.items),
             library=await self._cards(library.items),
             older=library.next,
             below=below,
             now=now,
         )
+
+    async def watched_again(self, home: Home) -> Home:
+        """The same creators with what the watcher says of them now."""
+        creators, notice = await self._watching.followed([followed.creator for followed in home.creators])
+        return replace(home, creators=creators, notice=notice)
 
     async def card(self, recording_id: str) -> Card | None:
         recording = await self._store.recording(recording_id)
@@ -65,6 +76,6 @@ class Views:
 INTEREST = {"live": 0, "paused": 1, "checking": 2, "not_found": 3, "restricted": 4, "offline": 5}
 
 
-def by_interest(creators: tuple[Creator, ...]) -> tuple[Creator, ...]:
+def by_interest(creators: Iterable[Followed]) -> tuple[Followed, ...]:
     """Who is live stands first, then who needs a look, then the rest by name."""
-    return tuple(sorted(creators, key=lambda creator: (INTEREST[creator.status], creator.name.casefold())))
+    return tuple(sorted(creators, key=lambda one: (INTEREST[one.status], one.creator.name.casefold())))

@@ -5,8 +5,10 @@ from datetime import datetime
 from wentlive_common.events import RecordingState
 from wentlive_common.model import RestrictionReason
 
-from wentlive_catalog.domain.creators import Creator, CreatorStatus
+from wentlive_catalog.domain.creators import CreatorStatus
 from wentlive_catalog.domain.recordings import Recording
+from wentlive_catalog.domain.watches import WatchStatus
+from wentlive_catalog.web.watching import THIS_ADDRESS, Followed, Refusal
 
 CREATOR_STATUS: dict[CreatorStatus, str] = {
     "checking": "Checking…",
@@ -26,6 +28,23 @@ RESTRICTION: dict[RestrictionReason, str] = {
     "not_found": "TikTok knows nobody by this name. Is it spelled right?",
 }
 
+REFUSAL = {
+    "waf": "robot check",
+    "forbidden": "access denied",
+    "rate_limited": "too many requests",
+    "login": "sign-in wanted",
+    "country": "not served in our country",
+}
+"""Why TikTok refuses, as the watcher names it."""
+
+CHECKED = "checked {} ago"
+NEXT_CHECK = "next in {}"
+NEXT_TRY = "next try in {}"
+DUE = "next any moment"
+NEVER_CHECKED = "not checked yet"
+TIMES_UNKNOWN = "last check unknown"
+"""How the times of checks are told; `{}` is a `span`, which scripts keep right between two updates."""
+
 RECORDING_STATE: dict[RecordingState, str] = {
     "requested": "Starting",
     "starting": "Starting",
@@ -39,16 +58,59 @@ RECORDING_STATE: dict[RecordingState, str] = {
 HUES = 8
 
 
-def status_hint(creator: Creator) -> str:
-    """What to know about a creator's state, in a sentence; nothing when the word itself says it all."""
-    status = creator.status
-    if status in ("restricted", "not_found") and creator.restriction:
-        return RESTRICTION[creator.restriction.reason]
+def status_word(followed: Followed) -> str:
+    merged = followed.watch is not None and followed.watch.state == "merged"
+    return "Merged" if merged else CREATOR_STATUS[followed.status]
+
+
+def creator_notes(followed: Followed) -> list[str]:
+    """What to know about a creator beyond the word for the state, each in a sentence or two."""
+    creator, watch = followed.creator, followed.watch
+    notes: list[str] = []
+    if watch and watch.merged_into:
+        return [f"The same account as @{watch.merged_into}, which is checked and recorded for both."]
+    if followed.current_handle != creator.handle:
+        notes.append(f"Now @{followed.current_handle} on TikTok.")
+    if said := _status_note(followed):
+        notes.append(said)
+    if watch and watch.trouble:
+        notes.append(trouble(watch))
+    return notes
+
+
+def _status_note(followed: Followed) -> str:
+    status, watched = followed.status, followed.watched
+    restriction = followed.creator.restriction or (followed.watch.restriction if followed.watch else None)
+    if status in ("restricted", "not_found") and restriction:
+        return RESTRICTION[restriction.reason]
     if status == "checking":
-        return "Asking TikTok; this takes a few seconds."
+        held_up = watched and (not watched.told or (watched.watch and watched.watch.trouble))
+        return "" if held_up else "Asking TikTok; this takes a few seconds."
     if status == "paused":
         return "The live is paused; the recording goes on when it does."
     return ""
+
+
+def trouble(watch: WatchStatus) -> str:
+    """Why the last check told nothing."""
+    kind, _, said = (watch.trouble or "").partition(":")
+    if kind == "blocked":
+        return f"TikTok refuses our address ({refusal_reason(said.strip())})."
+    return f"The last check told nothing. {said.strip()}".strip()
+
+
+def refusal_reason(why: str | None) -> str:
+    return REFUSAL.get(why or "", "no reason given")
+
+
+def refused_address(refusal: Refusal) -> str:
+    """Whom TikTok refuses, to stand after "TikTok is refusing"."""
+    names = [egress.name for egress in refusal.refused]
+    if not refusal.total:
+        return f"{len(names)} of our {refusal.egresses} addresses ({', '.join(names)})"
+    if len(names) > 1:
+        return f"all {len(names)} addresses that we ask from"
+    return "this machine's address" if names == [THIS_ADDRESS] else f"the proxy {names[0]}"
 
 
 def state_hint(recording: Recording) -> str:
@@ -105,6 +167,30 @@ def ago(moment: datetime, now: datetime) -> str:
     if days == 1:
         return "yesterday"
     return f"{days} days ago" if days < 14 else f"{moment:%d %b %Y}"
+
+
+def span(seconds: float) -> str:
+    """`12 s`, `5 min`, `3 h`, `2 days`; as `span` in app.js."""
+    whole = max(1, int(seconds + 0.5))
+    for limit, unit, name in ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h")):
+        if whole < limit:
+            return f"{int(whole / unit + 0.5)} {name}"
+    days = int(whole / 86_400 + 0.5)
+    return f"{days} days" if days > 1 else "1 day"
+
+
+def since(pattern: str, moment: datetime, now: datetime) -> str:
+    return pattern.format(span((now - moment).total_seconds()))
+
+
+def until(pattern: str, moment: datetime, now: datetime) -> str:
+    left = (moment - now).total_seconds()
+    return pattern.format(span(left)) if left >= 1 else DUE
+
+
+def clock(moment: datetime, now: datetime) -> str:
+    """The time of day, with the day unless that is today."""
+    return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%d %b, %H:%M} UTC"
 
 
 def absolute(moment: datetime) -> str:
