@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+from pydantic import SecretStr
 from wentlive_common.bus.memory import InMemoryBus
 from wentlive_common.events import BroadcastWentLive
 from wentlive_common.lifecycle import stop_on_signals
@@ -109,7 +110,7 @@ async def simulate(size: int) -> None:
 async def watch(store: Path, base_url: str, plan: Plan) -> None:
     """One watcher over a bus that only notes when a live was told."""
     settings = WatcherSettings(
-        store_url=f"sqlite://{store}", tiktok_base_url=base_url, health_port=0, jitter=JITTER, start_ramp=0,
+        store_url=SecretStr(f"sqlite://{store}"), tiktok_base_url=base_url, health_port=0, jitter=JITTER, start_ramp=0,
         hot_interval=plan.interval, check_interval=plan.interval, cold_interval=plan.interval,
         requests_per_second=min(1000, plan.checks_per_second * 2),
     )  # fmt: skip
@@ -162,8 +163,13 @@ class Child:
                 process.terminate()
             await process.wait()
 
+    @property
+    def output(self) -> asyncio.StreamReader:
+        assert self.process.stdout is not None
+        return self.process.stdout
+
     async def read(self) -> None:
-        async for line in self.process.stdout:
+        async for line in self.output:
             self.lines.append(json.loads(line))
 
     def usage(self) -> Usage:
@@ -186,7 +192,7 @@ async def run(plan: Plan, folder: Path) -> Result:
     await seed(store, plan)
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(Child.start(1, "--simulator", str(plan.creators)))
-        base_url = (await simulator.process.stdout.readline()).decode().strip()
+        base_url = (await simulator.output.readline()).decode().strip()
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=30))
         arguments = ("--watcher", str(store), base_url, json.dumps(plan.__dict__))
         children = [await stack.enter_async_context(Child.start(0, *arguments)) for _ in range(plan.watchers)]
@@ -211,7 +217,8 @@ async def measure(plan: Plan, http: httpx.AsyncClient, children: list[Child]) ->
     after, took = [child.usage() for child in children], time.monotonic() - started
     told: dict[str, float] = {}
     for line in (line for child in children for line in child.lines if "room" in line):
-        told[line["room"]] = min(told.get(line["room"], line["at"]), line["at"])
+        room, at = str(line["room"]), float(line["at"] or 0)
+        told[room] = min(told.get(room, at), at)
     missed = [room for room in begun if room not in told]
     if missed:
         print(f"never told: {len(missed)} of {len(begun)}")

@@ -92,6 +92,7 @@ async def test_a_broadcast_keeps_its_room_until_it_ends(stage: Stage):
     assert isinstance(paused, Paused)
     assert isinstance(offline, Offline)
     assert offline.last_room is not None
+    assert offline.profile is not None
     assert live.room.room_id == paused.room.room_id == offline.last_room.room_id
     assert live.profile.creator_id == paused.profile.creator_id == offline.profile.creator_id
 

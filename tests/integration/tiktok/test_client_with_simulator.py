@@ -104,6 +104,7 @@ async def test_the_pictures_of_a_profile_can_be_shown(
     status = await client.live_status("ada")
     assert isinstance(status, Offline)
     assert status.last_room is not None
+    assert status.profile is not None
     for url in (status.profile.avatar_url, status.last_room.cover_url):
         assert url is not None
         answer = await http.get(url)

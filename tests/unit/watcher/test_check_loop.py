@@ -8,7 +8,7 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 from wentlive_common.events import BroadcastWentLive, CreatorProfileChanged
-from wentlive_tiktok.status import Blocked, Unknown
+from wentlive_tiktok.status import Blocked, BlockedHow, Unknown
 from wentlive_tiktok.testing import FakeLiveStatusSource
 from wentlive_watcher.bootstrap import always
 from wentlive_watcher.checks import Checks
@@ -326,7 +326,7 @@ async def test_what_is_asked_for_has_a_budget_of_its_own(rig, answers):
     assert rig.tiktok.asked[-1] in handles
 
 
-async def refused(rig, name, why="waf"):
+async def refused(rig, name, why: BlockedHow = "waf"):
     source = rig.sources[name] = FakeLiveStatusSource()
     for handle in ("ann", "bob"):
         source.script(handle, Blocked(how=why))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
-from wentlive_tiktok.status import Blocked, NotFound, Unknown
+from wentlive_tiktok.status import Blocked, LiveStatus, NotFound, Unknown
 from wentlive_tiktok.testing import FakeLiveStatusSource
 from wentlive_watcher.asking import Asking
 from wentlive_watcher.breaker import Breaker
@@ -200,13 +200,18 @@ def test_the_one_that_may_ask_most_is_taken(clock):
     assert egresses.take("gone").egress is fast, "tied to what is there no more, it is tied to nothing"
     assert egresses.instead("fast", {"fast"}) is None
     assert egresses.instead(None, {"fast"}) is None
-    assert egresses.instead(None, {"slow"}).egress is fast
+    other = egresses.instead(None, {"slow"})
+    assert other is not None
+    assert other.egress is fast
 
 
 async def test_a_probe_that_is_cut_short_leaves_room_for_another(clock):
     class Hanging(FakeLiveStatusSource):
-        async def live_status(self, handle, **known):
+        async def live_status(
+            self, handle: str, *, creator_id: str | None = None, open_room: str | None = None
+        ) -> LiveStatus:
             await asyncio.Event().wait()
+            raise AssertionError("unreachable")
 
     egress, _ = make(clock)
     egress.source = Hanging()
