@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -139,8 +140,16 @@ async def test_a_closed_terminal_is_no_matter_under_nohup() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.fixture
+def heeded_hangup() -> Generator[None]:
+    """Under `nohup` the hang-up is ignored, and the product keeps it so."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_the_first_signal_stops(number: signal.Signals) -> None:
+async def test_the_first_signal_stops(number: signal.Signals, heeded_hangup: None) -> None:
     async with stop_on_signals() as stop:
         os.kill(os.getpid(), number)
         async with asyncio.timeout(5):

@@ -32,6 +32,7 @@ class Part(Model):
     bytes: int
     duration: float
     fragments: int
+    opened_at: datetime
     watchable: bool
     has_poster: bool
     finish_ms: float | None
