@@ -26,7 +26,7 @@ def examine(data_dir: Path) -> list[Finding]:
     return [
         Finding(what="Wentlive", state="ok", detail=metadata.version("wentlive-devkit")),
         Finding(what="Python", state="ok", detail=f"{platform.python_version()} at {sys.executable}"),
-        _program("RabbitMQ", RabbitMqNode.installed, "missing", "or start with --solo, which needs no broker"),
+        _program("RabbitMQ", RabbitMqNode.installed, "missing"),
         _program("Azurite", AzuriteServer.installed, "missing"),
         _program("MongoDB server", MongoServer.installed, "optional", "SQLite is used without it"),
         _command("ffmpeg", "tests only: an independent check of recorded files"),

