@@ -35,7 +35,7 @@ from wentlive_watcher.settings import WatcherSettings
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
-JITTER = 0.1
+JITTER = 0.02
 
 
 @dataclass(frozen=True)

@@ -60,14 +60,16 @@ async def test_what_is_saved_comes_back_whole(store: CatalogStore) -> None:
     assert await store.creator("owl") == saved_creator == creator.model_copy(update={"version": 1})
     assert await store.recording(story.recording_id) == saved_recording
     assert saved_recording.version == 1
-    assert await store.creator_by_id("7") == saved_creator
+    assert await store.creators_by_id("7") == (saved_creator,)
+    renamed = await store.save_creator(Creator(handle="night.owl", creator_id="7"))
+    assert await store.creators_by_id("7") == (renamed, saved_creator)
     assert await store.creators(["owl", "fox"]) == {"owl": saved_creator}
     assert await store.ready()
 
 
 async def test_what_is_not_there_is_none(store: CatalogStore) -> None:
     assert await store.creator("owl") is None
-    assert await store.creator_by_id("7") is None
+    assert await store.creators_by_id("7") == ()
     assert await store.recording(new_ulid()) is None
     assert await store.session("x") is None
     assert await store.creators([]) == {}

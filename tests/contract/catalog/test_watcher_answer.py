@@ -6,10 +6,11 @@ from typing import get_args
 import httpx
 import pytest
 from pydantic import SecretStr
+from wentlive_catalog.adapters import http_link_resolver
 from wentlive_catalog.adapters.http_watch_status import PATH, HttpWatchStatus
 from wentlive_catalog.domain import watches
 from wentlive_common.clock import SystemClock
-from wentlive_watcher import status_page
+from wentlive_watcher import link_page, status_page
 from wentlive_watcher.domain import Restriction, WatchState
 from wentlive_watcher.egress import EgressReport
 
@@ -54,3 +55,4 @@ async def test_every_state_of_an_egress_is_understood(state: str) -> None:
 
 def test_it_asks_where_the_watcher_answers() -> None:
     assert PATH == status_page.PATH
+    assert http_link_resolver.PATH == link_page.PATH

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from wentlive_catalog import access
 from wentlive_catalog.bootstrap import CatalogApp, bootstrap
 from wentlive_catalog.settings import CatalogSettings
+from wentlive_catalog.testing import FakeLinkResolver
 from wentlive_common.bus.memory import InMemoryBus
 
 PASSWORD = "correct horse battery"
@@ -32,6 +33,7 @@ def settings_for(folder: Path, **more: object) -> CatalogSettings:
 class Catalog:
     app: CatalogApp
     bus: InMemoryBus
+    links: FakeLinkResolver
     client: httpx.AsyncClient
     """A browser, not signed in."""
 
@@ -49,10 +51,10 @@ def quick_password_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def catalog(tmp_path: Path) -> AsyncGenerator[Catalog]:
-    bus = InMemoryBus()
-    async with bootstrap(settings_for(tmp_path), bus=bus) as app:
+    bus, links = InMemoryBus(), FakeLinkResolver()
+    async with bootstrap(settings_for(tmp_path), bus=bus, resolver=links) as app:
         await app.projections.subscribe(bus)
         transport = httpx.ASGITransport(app.web, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://catalog.test") as client:
-            yield Catalog(app, bus, client)
+            yield Catalog(app, bus, links, client)
     await bus.close()

@@ -12,6 +12,7 @@ from wentlive_catalog.testing import RecordingStory
 from wentlive_common.events import CreatorFollowed, CreatorProfileChanged, RecordingStopRequested, new_event
 
 AT = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
+SHARED = "Check out Owl's LIVE! https://vm.tiktok.com/ZM123/"
 UNKNOWN = "01arz3ndektsv4rrffq69g5fav"
 OPENAPI = Path(__file__).parents[3] / "docs" / "openapi.json"
 
@@ -44,6 +45,21 @@ async def test_following_by_link_and_handle(catalog: Any) -> None:
     shown = (await client.get("/api/v1/creators/night.owl")).json()
     assert (shown["nickname"], shown["status"], shown["creator_id"]) == ("Owl", "offline", "7")
     assert [event.handle for event in await events_of(catalog) if isinstance(event, CreatorFollowed)] == ["night.owl"]
+
+
+async def test_what_the_app_shares_is_looked_up(catalog: Any) -> None:
+    client = await catalog.sign_in()
+    catalog.links.links[SHARED] = "owl"
+    shared = await client.post("/api/v1/creators", json={"creator": SHARED})
+    assert (shared.status_code, shared.json()["handle"]) == (201, "owl")
+    later = await client.post("/api/v1/creators", json={"creator": "https://vt.tiktok.com/ZM9/"})
+    assert later.status_code == 503
+    assert "Paste the name" in later.json()["detail"]
+    form = await client.post("/creators", data={"creator": "https://vt.tiktok.com/ZM9/"})
+    assert form.status_code == 503
+    assert "Paste the name" in form.text
+    elsewhere = await client.post("/api/v1/creators", json={"creator": "https://elsewhere.example/@owl"})
+    assert elsewhere.status_code == 422
 
 
 async def test_unfollowing_and_checking_tell_the_watcher(catalog: Any) -> None:

@@ -312,6 +312,27 @@ async def test_waits_are_jittered_and_after_trouble_only_longer(rig, answers):
     assert all(1.0 <= wait <= 1.41 for wait in waits["bob"])
 
 
+async def test_a_creator_of_an_egress_is_asked_about_over_no_other(rig, answers):
+    own, other = FakeLiveStatusSource(), FakeLiveStatusSource()
+    rig.sources |= {"direct": other, "de": own}
+    for source in (own, other):
+        source.script("ann", answers.offline())
+        source.script("bob", answers.offline_of("bob"))
+    await rig.follow("ann", "bob")
+    egresses = [{"name": "direct"}, {"name": "de", "creators": ["ann"], "requests_per_second": 0.5}]
+    async with rig.running(egresses=egresses):
+        for times in range(1, 4):
+            await rig.until(lambda times=times: own.asked == ["ann"] * times and other.asked == ["bob"] * times)
+            await rig.at_rest()
+            rig.clock.advance(31)
+    assert (await rig.store.get("ann")).egress == "de"
+    rig.registry = CollectorRegistry()
+    async with rig.running(egresses=[{"name": "direct"}]):
+        await rig.until(lambda: "ann" in other.asked)
+        await rig.at_rest()
+    assert (await rig.store.get("ann")).egress is None
+
+
 async def test_what_is_asked_for_has_a_budget_of_its_own(rig, answers):
     handles = [f"creator{number:02}" for number in range(12)]
     for handle in handles:
@@ -418,6 +439,8 @@ async def test_one_creator_under_two_handles_is_looked_at_once(rig, answers):
         assert set(by_state) == {"live", "merged"}
         lives = [e for e in await rig.store.pending(10) if isinstance(e.data, BroadcastWentLive)]
         assert len(lives) == 1
+        profiles = [e for e in await rig.store.pending(10) if isinstance(e.data, CreatorProfileChanged)]
+        assert len(profiles) == 2, "the merged one's tells the catalog that the two are one"
         await rig.store.unfollow(by_state["live"].handle, rig.clock.now())
         heir = await rig.store.get(by_state["merged"].handle)
         assert heir.broadcast == by_state["live"].broadcast

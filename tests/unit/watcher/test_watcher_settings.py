@@ -37,6 +37,8 @@ def test_the_environment_sets_them(monkeypatch):
         {"egresses": [{"name": "Not a name"}]},
         {"egresses": [{"name": "de", "proxy": "socks5://de:1080"}]},
         {"egresses": [{"name": "de", "requests_per_second": 0}]},
+        {"egresses": [{"name": "de", "creators": ["ann"]}, {"name": "at", "creators": ["ann"]}]},
+        {"egresses": [{"name": "de", "creators": ["Not a handle"]}]},
         {"requests_per_second": 0},
     ],
     ids=str,

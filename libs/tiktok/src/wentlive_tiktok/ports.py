@@ -18,3 +18,18 @@ class LiveStatusSource(Protocol):
         even where TikTok does not speak of the creator any more.
         """
         ...
+
+
+class LinkResolver(Protocol):
+    """Finds out whose link it is that somebody pasted."""
+
+    async def resolve_link(self, text: str) -> str:
+        """The handle behind a name, a profile link or a share link.
+
+        Raises InvalidHandle when it names nobody, LinkUnresolved when TikTok did not say.
+        """
+        ...
+
+
+class TikTok(LiveStatusSource, LinkResolver, Protocol):
+    """All that is asked of TikTok."""

@@ -1,9 +1,10 @@
-"""For tests of whatever asks TikTok: a LiveStatusSource with answers written beforehand, and a network made by hand."""
+"""For tests of whatever asks TikTok: a TikTok with answers written beforehand, and a network made by hand."""
 
 from collections import deque
 from collections.abc import Callable
 
 import httpx
+from wentlive_common.handle import parse_handle
 
 from wentlive_tiktok.question import Question
 from wentlive_tiktok.status import LiveStatus, NotFound
@@ -15,6 +16,8 @@ class FakeLiveStatusSource:
     def __init__(self) -> None:
         self._scripts: dict[str, deque[LiveStatus]] = {}
         self.asked: list[str] = []
+        self.links: dict[str, str | Exception] = {}
+        """Where links lead, or what following them raises."""
         self.questions: list[Question] = []
 
     def script(self, handle: str, *answers: LiveStatus) -> None:
@@ -32,6 +35,12 @@ class FakeLiveStatusSource:
         if script is None:
             return NotFound(handle=handle)
         return script.popleft() if len(script) > 1 else script[0]
+
+    async def resolve_link(self, text: str) -> str:
+        found = self.links.get(text) or parse_handle(text)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
 
 class Wire(httpx.AsyncBaseTransport):

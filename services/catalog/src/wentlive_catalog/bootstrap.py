@@ -22,6 +22,7 @@ from wentlive_common.outbox import OutboxRelay
 from wentlive_catalog.access import Access
 from wentlive_catalog.adapters.azure_blob_links import AzureBlobLinks, account_key
 from wentlive_catalog.adapters.azure_fragment_index import AzureFragmentIndexReader
+from wentlive_catalog.adapters.http_link_resolver import HttpLinkResolver
 from wentlive_catalog.adapters.http_watch_status import HttpWatchStatus
 from wentlive_catalog.adapters.mongo_catalog import open_mongo_catalog
 from wentlive_catalog.adapters.sqlite_catalog import open_sqlite_catalog
@@ -31,8 +32,9 @@ from wentlive_catalog.changes import Changes
 from wentlive_catalog.follows import Follows
 from wentlive_catalog.gate import security_headers
 from wentlive_catalog.metrics import CatalogMetrics
+from wentlive_catalog.namesakes import Namesakes
 from wentlive_catalog.playback import Playback
-from wentlive_catalog.ports import CatalogStore, WatchStatusSource
+from wentlive_catalog.ports import CatalogStore, LinkResolver, WatchStatusSource
 from wentlive_catalog.projections import Projections
 from wentlive_catalog.settings import CatalogSettings
 
@@ -93,7 +95,7 @@ class CatalogApp:
 @asynccontextmanager
 async def bootstrap(
     settings: CatalogSettings, *, bus: EventBus | None = None, clock: Clock | None = None,
-    watches: WatchStatusSource | None = None,
+    watches: WatchStatusSource | None = None, resolver: LinkResolver | None = None,
 ) -> AsyncGenerator[CatalogApp]:  # fmt: skip
     clock = clock or SystemClock()
     health = Health("catalog")
@@ -111,17 +113,20 @@ async def bootstrap(
             store, clock, metrics, username=settings.admin_username, password=settings.admin_password,
             lifetime=settings.session_lifetime,
         )  # fmt: skip
+        watcher = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+        resolver = resolver or _link_resolver(settings, watcher)
         context = Context(
-            store=store, access=access, follows=Follows(store, changes, clock, relay.wake),
+            store=store, access=access, follows=Follows(store, changes, clock, relay.wake, resolver),
             playback=_playback(settings, service, links, clock), changes=changes, clock=clock,
             service_token=settings.service_token,
             secure_cookies=settings.public_url is not None and settings.public_url.scheme == "https",
-            watches=watches or await stack.enter_async_context(_watch_status(settings, clock)),
+            watches=watches or _watch_status(settings, watcher, clock),
         )  # fmt: skip
+        namesakes = Namesakes(store, changes, clock, relay.wake)
         health.add("store", store.ready)
         health.add("bus", bus.ready)
         web = build_app(context, health, metrics, security_headers(links.origin, settings.image_sources))
-        yield CatalogApp(settings, web, context, Projections(store, changes, metrics), bus, relay, health)
+        yield CatalogApp(settings, web, context, Projections(store, changes, metrics, namesakes), bus, relay, health)
 
 
 def _rabbit(settings: CatalogSettings) -> EventBus:
@@ -144,13 +149,13 @@ async def _open_store(settings: CatalogSettings) -> AsyncGenerator[CatalogStore]
             raise BadSetting(f"WENTLIVE_CATALOG_STORE_URL begins with {other!r}; it takes sqlite: or mongodb:.")
 
 
-@asynccontextmanager
-async def _watch_status(settings: CatalogSettings, clock: Clock) -> AsyncGenerator[WatchStatusSource | None]:
-    if settings.watcher_url is None:
-        yield None
-        return
-    async with httpx.AsyncClient(trust_env=False) as http:
-        yield HttpWatchStatus(http, str(settings.watcher_url), settings.service_token, clock)
+def _watch_status(settings: CatalogSettings, http: httpx.AsyncClient, clock: Clock) -> WatchStatusSource | None:
+    url = settings.watcher_url
+    return HttpWatchStatus(http, str(url), settings.service_token, clock) if url else None
+
+
+def _link_resolver(settings: CatalogSettings, http: httpx.AsyncClient) -> LinkResolver | None:
+    return HttpLinkResolver(http, str(settings.watcher_url), settings.service_token) if settings.watcher_url else None
 
 
 def _blob_service(settings: CatalogSettings) -> BlobServiceClient:

@@ -13,14 +13,15 @@ from wentlive_common.events import (
     RecordingStopRequested,
     new_event,
 )
-from wentlive_common.handle import parse_handle
+from wentlive_common.handle import InvalidHandle, parse_handle
 
 from wentlive_catalog.changes import Changes, CreatorChanged, RecordingChanged
 from wentlive_catalog.domain.creators import Creator, followed, unfollowed
 from wentlive_catalog.domain.recordings import Recording, stop_requested
-from wentlive_catalog.ports import CatalogStore
+from wentlive_catalog.ports import CatalogStore, LinkResolver
 
 TRIES = 8
+TIKTOK_LINK = "tiktok.com/"
 
 
 class NotFollowed(NotFound):
@@ -38,15 +39,22 @@ class RecordingOver(Conflict):
 class Follows:
     """What people do. `stored` is called after each write that left an event in the outbox."""
 
-    def __init__(self, store: CatalogStore, changes: Changes, clock: Clock, stored: Callable[[], None]) -> None:
+    def __init__(
+        self, store: CatalogStore, changes: Changes, clock: Clock, stored: Callable[[], None],
+        links: LinkResolver | None = None,
+    ) -> None:  # fmt: skip
         self._store = store
         self._changes = changes
         self._clock = clock
         self._stored = stored
+        self._links = links
 
     async def follow(self, text: str, follower: str) -> tuple[Creator, bool]:
-        """Follows whom `text` names (a handle or a profile link); says whether that is new. Raises InvalidHandle."""
-        handle = parse_handle(text)
+        """Follows whom `text` names (a handle, a profile link, a share link); says whether that is new.
+
+        Raises InvalidHandle, or Transient when nobody could be asked where a share link leads.
+        """
+        handle = await self._handle(text)
         for _ in range(TRIES):
             known = await self._store.creator(handle) or Creator(handle=handle)
             wanted = followed(known, follower, self._clock.now())
@@ -58,6 +66,15 @@ class Follows:
             if saved := await self._saved(wanted, events):
                 return saved, True
         raise Conflict
+
+    async def _handle(self, text: str) -> str:
+        """Most names say it themselves; what else holds a link to TikTok has to be looked up there."""
+        try:
+            return parse_handle(text)
+        except InvalidHandle:
+            if self._links is None or TIKTOK_LINK not in text.lower():
+                raise
+            return await self._links.handle(text)
 
     async def unfollow(self, handle: str, follower: str) -> None:
         """Recordings stay; the watcher stops when nobody is left."""

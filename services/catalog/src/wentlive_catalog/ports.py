@@ -33,8 +33,8 @@ class CatalogStore(Outbox, Protocol):
 
     async def creator(self, handle: str) -> Creator | None: ...
 
-    async def creator_by_id(self, creator_id: str) -> Creator | None:
-        """The creator with this TikTok id; when several handles bear it, the one stored first."""
+    async def creators_by_id(self, creator_id: str) -> tuple[Creator, ...]:
+        """Those with this TikTok id: one, or one for each handle somebody went by; by handle."""
         ...
 
     async def creators(self, handles: Sequence[str]) -> dict[str, Creator]:
@@ -95,6 +95,14 @@ class BlobLinks(Protocol):
 class FragmentIndexReader(Protocol):
     async def read(self, blob: str) -> FragmentIndex | None:
         """The index as it is now, or None while there is none; raises Transient when storage does not answer."""
+        ...
+
+
+class LinkResolver(Protocol):
+    """Finds out whose link it is that somebody pasted."""
+
+    async def handle(self, text: str) -> str:
+        """Raises InvalidHandle when it names nobody, Transient when that cannot be found out now."""
         ...
 
 

@@ -34,6 +34,7 @@ from wentlive_catalog.domain.creators import (
 )
 from wentlive_catalog.domain.recordings import recorded
 from wentlive_catalog.metrics import CatalogMetrics
+from wentlive_catalog.namesakes import Namesakes
 from wentlive_catalog.ports import CatalogStore
 
 CREATOR_EVENTS = (CreatorProfileChanged, CreatorRestricted)
@@ -52,10 +53,11 @@ class Contended(Transient):
 class Projections:
     """Consumes events into the store and tells open pages."""
 
-    def __init__(self, store: CatalogStore, changes: Changes, metrics: CatalogMetrics) -> None:
+    def __init__(self, store: CatalogStore, changes: Changes, metrics: CatalogMetrics, namesakes: Namesakes) -> None:
         self._store = store
         self._changes = changes
         self._metrics = metrics
+        self._namesakes = namesakes
 
     async def subscribe(self, bus: EventBus) -> None:
         await bus.subscribe("catalog.creators", CREATOR_EVENTS, self.on_creator)
@@ -103,21 +105,26 @@ class Projections:
             known = await self._known(data)
             wanted = change(known)
             if wanted == known:
+                # Told before; but whoever took it in then may have died before it made one entry of two.
+                await self._namesakes.merge_into(known)
                 return
             try:
                 await self._store.save_creator(wanted)
             except Conflict:
                 continue
+            await self._namesakes.merge_into(wanted)
             self._changes.announce(CreatorChanged(wanted.handle))
             self._count(event)
             return
         raise Contended
 
     async def _known(self, data: CreatorData | BroadcastData) -> Creator:
-        """By handle, which is what people follow by; else by id, for a creator who goes by another handle now."""
+        """By handle, if that is followed; else by id, for a creator who is followed under another handle."""
         known = await self._store.creator(data.handle)
-        if known is None and data.creator_id:
-            known = await self._store.creator_by_id(data.creator_id)
+        if data.creator_id and not (known and known.followers):
+            same = await self._store.creators_by_id(data.creator_id)
+            followed = next((creator for creator in same if creator.followers), None)
+            known = followed or known or next(iter(same), None)
         return known or Creator(handle=data.handle)
 
     def _count(self, event: AnyEvent) -> None:

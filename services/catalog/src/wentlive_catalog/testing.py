@@ -21,6 +21,7 @@ from wentlive_common.ids import new_ulid
 from wentlive_common.job import PartReport
 from wentlive_common.model import blob_prefix, part_name
 
+from wentlive_catalog.adapters.http_link_resolver import LinkUnavailable
 from wentlive_catalog.domain.playlist import Window
 from wentlive_catalog.domain.watches import EgressStatus, WatchReport, WatchStatus
 from wentlive_catalog.ports import Link
@@ -106,6 +107,19 @@ class InMemoryFragmentIndexes:
 
     async def read(self, blob: str) -> FragmentIndex | None:
         return self.indexes.get(blob)
+
+
+class FakeLinkResolver:
+    """`LinkResolver` that knows where some links lead, and not where the others do."""
+
+    def __init__(self) -> None:
+        self.links: dict[str, str] = {}
+
+    async def handle(self, text: str) -> str:
+        try:
+            return self.links[text]
+        except KeyError:
+            raise LinkUnavailable from None
 
 
 class FakeWatchStatus:

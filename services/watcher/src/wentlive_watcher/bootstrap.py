@@ -18,7 +18,7 @@ from wentlive_common.errors import InvalidInput
 from wentlive_common.health import Health, health_routes, serve_http
 from wentlive_common.outbox import OutboxRelay
 from wentlive_tiktok.client import TikTokClient, tiktok_http_client
-from wentlive_tiktok.ports import LiveStatusSource
+from wentlive_tiktok.ports import TikTok
 
 from wentlive_watcher.adapters.mongo_watches import open_mongo_watches
 from wentlive_watcher.adapters.sqlite_watches import open_sqlite_watches
@@ -26,6 +26,7 @@ from wentlive_watcher.checks import Checks
 from wentlive_watcher.egress import Connect, Egress, Egresses
 from wentlive_watcher.gauges import WatcherGauges
 from wentlive_watcher.handlers import QUEUE, TYPES, creator_handler
+from wentlive_watcher.link_page import link_routes
 from wentlive_watcher.ports import WatchStore
 from wentlive_watcher.settings import EgressSettings, WatcherSettings
 from wentlive_watcher.snapshot import SnapshotLoop, fetch_follows
@@ -79,12 +80,15 @@ class WatcherApp:
         )
         self._handler = creator_handler(store, clock, self._checks.due.set)
         self._snapshots = self._snapshot_loop(catalog, clock)
-        self._status = status_routes(self.store, self.egresses, settings, clock)
+        self._pages = [
+            *status_routes(self.store, self.egresses, settings, clock),
+            *link_routes(self.egresses, settings.service_token),
+        ]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watches until `stop`. What was found until then is published or kept in the store."""
         settings = self._settings
-        app = Starlette(routes=[*health_routes(self.health), *self._status])
+        app = Starlette(routes=[*health_routes(self.health), *self._pages])
         async with serve_http(app, settings.health_host, settings.health_port) as port:
             log.info("watcher_started", health_port=port)
             async with asyncio.TaskGroup() as tasks:
@@ -123,7 +127,7 @@ async def bootstrap(
     *,
     bus: EventBus | None = None,
     clock: Clock | None = None,
-    tiktok: LiveStatusSource | None = None,
+    tiktok: TikTok | None = None,
 ) -> AsyncGenerator[WatcherApp]:
     """The watcher over what `settings` name; a `bus` that is given stays the caller's to close."""
     async with AsyncExitStack() as stack:
@@ -147,7 +151,7 @@ async def _connect(stack: AsyncExitStack, settings: WatcherSettings, egress: Egr
     return lambda may_ask: TikTokClient(http, base_url, before_request=may_ask)
 
 
-def always(source: LiveStatusSource) -> Connect:
+def always(source: TikTok) -> Connect:
     """The same source whatever the egress."""
     return lambda _may_ask: source
 

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 from wentlive_common.clock import Clock
-from wentlive_common.events import AnyEvent, new_event
+from wentlive_common.events import AnyEvent, CreatorProfileChanged, new_event
 from wentlive_common.lifecycle import wait_any
 from wentlive_common.model import to_milliseconds
 from wentlive_tiktok.status import LiveStatus, Unknown
@@ -51,6 +52,7 @@ class Checks:
     ) -> None:
         self._settings = settings
         self._policy = settings.policy
+        self._ties = settings.ties
         self._store = store
         self._egresses = egresses
         self._asking = Asking(egresses, settings.check_timeout)
@@ -121,6 +123,7 @@ class Checks:
         self._claim_more()
 
     def _start(self, claim: Claim, *, asked_for: bool) -> None:
+        claim = self._tied(claim)
         if claim.watch.merged_with:
             check = partial(self._check_merged, claim, claim.watch.merged_with)
         else:
@@ -128,6 +131,11 @@ class Checks:
         task = asyncio.create_task(self._safely(claim, check), name=f"check-{claim.watch.handle}")
         self._running.add(task)
         task.add_done_callback(self._ended)
+
+    def _tied(self, claim: Claim) -> Claim:
+        """Settings rule, whatever was stored under others; the next save stores it."""
+        watch, own = claim.watch, self._ties.get(claim.watch.handle)
+        return claim if watch.egress == own else replace(claim, watch=watch.model_copy(update={"egress": own}))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -164,7 +172,7 @@ class Checks:
         try:
             await self._store.save(claim, self._spread(decision.watch), events)
         except SameCreator:
-            await self._merge(claim, decision.watch, now)
+            await self._merge(claim, decision, now)
             return
         self._count(claim, answer, decision.watch, now)
         if events:
@@ -179,12 +187,21 @@ class Checks:
         if after.trouble is None:
             self._gauges.last_answer.set(now.timestamp())
 
-    async def _merge(self, claim: Claim, after: Watch, now: datetime) -> None:
-        """Somebody followed under two handles is looked at once; the other watch waits for that one to go."""
+    async def _merge(self, claim: Claim, decision: Decision, now: datetime) -> None:
+        """Somebody followed under two handles is looked at once; the other watch waits for that one to go.
+
+        The profile is told even so: it is how the catalog learns that the two are one.
+        """
+        after = decision.watch
         if after.creator_id is None:
             return
         again = now + timedelta(seconds=self._policy.restricted_interval)
-        await self._store.save(claim, merged(claim.watch, after.creator_id, again), [])
+        profile = [
+            new_event(data, SOURCE, time=now) for data in decision.news if isinstance(data, CreatorProfileChanged)
+        ]
+        await self._store.save(claim, merged(claim.watch, after.creator_id, again), profile)
+        if profile:
+            self._stored()
         log.info("watches_merged", creator_id=after.creator_id)
 
     async def _check_merged(self, claim: Claim, creator_id: str) -> None:

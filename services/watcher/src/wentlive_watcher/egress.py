@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import structlog
 from wentlive_common.clock import Clock
 from wentlive_common.model import Model, UtcDatetime
-from wentlive_tiktok.ports import LiveStatusSource
+from wentlive_tiktok.links import LinkUnresolved
+from wentlive_tiktok.ports import TikTok
 from wentlive_tiktok.status import Blocked, BlockedHow, LiveStatus
 
 from wentlive_watcher.breaker import Breaker, BreakerState
@@ -16,7 +17,7 @@ from wentlive_watcher.pace import Pace
 
 log = structlog.stdlib.get_logger(__name__)
 
-Connect = Callable[[Callable[[], Awaitable[bool]]], LiveStatusSource]
+Connect = Callable[[Callable[[], Awaitable[bool]]], TikTok]
 """Gives the source that asks over an egress; what it is given is asked before each further request of one check."""
 BURST_SECONDS = 1.0
 ASKED_BURST = 3.0
@@ -148,6 +149,15 @@ class Egresses:
         others = [egress for egress in self._by_name.values() if egress.name not in tried and egress.free()]
         best = max(others, key=lambda egress: egress.free(), default=None)
         return best.take() if best else None
+
+    async def resolve_link(self, text: str) -> str:
+        """The handle behind a pasted link, asked out of the budget for what people ask.
+
+        Raises InvalidHandle, or LinkUnresolved when TikTok did not say or may not be asked now.
+        """
+        if not self.free(asked_for=True):
+            raise LinkUnresolved
+        return await self.take(None, asked_for=True).egress.source.resolve_link(text)
 
     def reports(self) -> list[EgressReport]:
         return [egress.report() for egress in self._by_name.values()]

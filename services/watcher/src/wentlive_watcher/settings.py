@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
-from wentlive_common.model import Model
+from wentlive_common.model import Handle, Model
 from wentlive_common.settings import Settings
 
 from wentlive_watcher.domain import EgressName, Policy
@@ -25,6 +25,8 @@ class EgressSettings(Model):
     cookies: SecretStr | None = None
     """A Cookie header of somebody signed in to TikTok, sent to TikTok's hosts only."""
     requests_per_second: float | None = Field(default=None, gt=0, le=1000)
+    creators: frozenset[Handle] = frozenset()
+    """Those, by the handle they are followed by, who are asked about over this egress and no other."""
 
     @field_validator("proxy")
     @classmethod
@@ -81,8 +83,11 @@ class WatcherSettings(Settings):
     """How often follower counts and renewed avatar links are told; a new name or picture is told at once."""
     backoff_limit: Interval = 300.0
     """The longest wait after answers that said nothing."""
-    jitter: float = Field(default=0.1, ge=0, le=0.4)
-    """Each wait is shorter by up to this part, after trouble longer, so that checks do not bunch up."""
+    jitter: float = Field(default=0.02, ge=0, le=0.4)
+    """Each wait is shorter by up to this part, after trouble longer, so that checks do not bunch up again.
+
+    Small, so that nobody is looked at twice in an interval: it is the start's ramp that spreads the checks.
+    """
 
     max_concurrent_checks: int = Field(default=16, ge=1, le=1000)
     check_timeout: Interval = 25.0
@@ -128,7 +133,15 @@ class WatcherSettings(Settings):
     def _are_told_apart(cls, egresses: tuple[EgressSettings, ...]) -> tuple[EgressSettings, ...]:
         if not egresses or len({egress.name for egress in egresses}) != len(egresses):
             raise ValueError("at least one, each with a name of its own")
+        named = [handle for egress in egresses for handle in egress.creators]
+        if len(set(named)) != len(named):
+            raise ValueError("a creator is asked about over one egress: name each under one only")
         return egresses
+
+    @property
+    def ties(self) -> dict[Handle, EgressName]:
+        """Which egress is a creator's own."""
+        return {handle: egress.name for egress in self.egresses for handle in egress.creators}
 
     @property
     def policy(self) -> Policy:

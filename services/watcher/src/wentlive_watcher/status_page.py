@@ -1,12 +1,11 @@
 """What the watcher knows of each creator and of its egresses, for the catalog's pages: `GET /internal/v1/watches`."""
 
-import hmac
 from datetime import datetime
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, ValidationError
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from wentlive_common.clock import Clock
 from wentlive_common.errors import StoreUnavailable
@@ -16,6 +15,7 @@ from wentlive_watcher.domain import EgressName, Policy, Restriction, Watch, Watc
 from wentlive_watcher.egress import Egresses, EgressReport
 from wentlive_watcher.ports import WatchStore
 from wentlive_watcher.schedule import interval
+from wentlive_watcher.service_access import is_let_in, not_let_in, problem
 from wentlive_watcher.settings import WatcherSettings
 
 MAX_HANDLES = 200
@@ -65,15 +65,15 @@ def status_routes(store: WatchStore, egresses: Egresses, settings: WatcherSettin
         return []
 
     async def watches(request: Request) -> Response:
-        if not _is_let_in(request, token):
-            return _problem(401, "Send the service token as a bearer token.")
+        if not is_let_in(request, token):
+            return not_let_in()
         try:
             query = _query(request.query_params)
             body = await status(store, egresses, query, clock.now(), settings.policy)
         except ValidationError:
-            return _problem(422, f"Name at most {MAX_HANDLES} handles; limit is 1 to {MAX_HANDLES}.")
+            return problem(422, f"Name at most {MAX_HANDLES} handles; limit is 1 to {MAX_HANDLES}.")
         except StoreUnavailable as error:
-            return _problem(503, error.message)
+            return problem(503, error.message)
         return Response(body.model_dump_json(), media_type="application/json", headers={"cache-control": "no-store"})
 
     return [Route(PATH, watches)]
@@ -112,15 +112,3 @@ async def _report(store: WatchStore, watch: Watch, now: datetime, policy: Policy
 def _query(parameters: QueryParams) -> WatchQuery:
     plain = {name: parameters[name] for name in ("limit", "after") if name in parameters}
     return WatchQuery.model_validate({"handles": parameters.getlist("handle"), **plain})
-
-
-def _is_let_in(request: Request, token: SecretStr) -> bool:
-    wanted = f"Bearer {token.get_secret_value()}"
-    return hmac.compare_digest(request.headers.get("authorization", "").encode(), wanted.encode())
-
-
-def _problem(status: int, title: str) -> Response:
-    headers = {"cache-control": "no-store"} | ({"www-authenticate": "Bearer"} if status == 401 else {})
-    return JSONResponse(
-        {"title": title, "status": status}, status, headers=headers, media_type="application/problem+json"
-    )

@@ -51,8 +51,8 @@ class MongoCatalog:
     async def creator(self, handle: str) -> Creator | None:
         return await _find_one(self._creators, {"_id": handle}, Creator)
 
-    async def creator_by_id(self, creator_id: str) -> Creator | None:
-        return await _find_one(self._creators, {"creator_id": creator_id}, Creator)
+    async def creators_by_id(self, creator_id: str) -> tuple[Creator, ...]:
+        return await self._find_creators({"creator_id": creator_id})
 
     async def creators(self, handles: Sequence[str]) -> dict[str, Creator]:
         found = await self._find_creators({"_id": {"$in": list(handles)}})

@@ -48,12 +48,11 @@ class SqliteCatalog:
     async def creator(self, handle: str) -> Creator | None:
         return _creator(await self._database.row("SELECT body FROM creators WHERE handle = ?", (handle,)))
 
-    async def creator_by_id(self, creator_id: str) -> Creator | None:
-        return _creator(
-            await self._database.row(
-                "SELECT body FROM creators WHERE creator_id = ? ORDER BY handle LIMIT 1", (creator_id,)
-            )
+    async def creators_by_id(self, creator_id: str) -> tuple[Creator, ...]:
+        rows = await self._database.rows(
+            "SELECT body FROM creators WHERE creator_id = ? ORDER BY handle", (creator_id,)
         )
+        return tuple(Creator.model_validate_json(row["body"]) for row in rows)
 
     async def creators(self, handles: Sequence[str]) -> dict[str, Creator]:
         rows = await self._database.rows(

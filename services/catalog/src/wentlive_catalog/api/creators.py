@@ -22,7 +22,7 @@ async def list_creators(asker: Asker, here: Here) -> CreatorList:
 
 @router.post(
     "", operation_id="followCreator", status_code=201,
-    responses={200: {"model": CreatorOut, "description": "You follow this creator already."}, **documented(422)},
+    responses={200: {"model": CreatorOut, "description": "You follow this creator already."}, **documented(422, 503)},
 )  # fmt: skip
 async def follow_creator(body: FollowIn, asker: Asker, here: Here, response: Response) -> CreatorOut:
     """From now on every live of this creator is recorded."""

@@ -24,7 +24,7 @@ class SessionOut(BaseModel):
 
 class FollowIn(BaseModel):
     creator: Annotated[str, Field(max_length=500, examples=["@nightowl.cooks"])]
-    """A handle, with or without @, or the link to a profile."""
+    """A handle, with or without @, the link to a profile, or what TikTok's app shares."""
 
 
 class WatchOut(BaseModel):

@@ -110,6 +110,13 @@ def unfollowed(creator: Creator, follower: str) -> Creator:
     )
 
 
+def joined(creator: Creator, other: Creator) -> Creator:
+    """The creator with the followers of another entry of the same person, since the earlier of the two."""
+    since = [at for at in (creator.followed_at, other.followed_at) if at]
+    followers = tuple(sorted({*creator.followers, *other.followers}))
+    return creator.model_copy(update={"followers": followers, "followed_at": min(since, default=None)})
+
+
 def with_profile(creator: Creator, data: CreatorProfileChanged, at: UtcDatetime) -> Creator:
     profile = Profile(at=at, **data.model_dump(include={"nickname", "avatar_url", "verified", "follower_count"}))
     newest = max(filter(None, (creator.profile, profile)), key=_newest)

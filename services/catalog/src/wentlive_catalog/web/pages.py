@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, FastAPI, Form, Query, Request
 from pydantic import SecretStr
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
-from wentlive_common.errors import InvalidInput, WentliveError
+from wentlive_common.errors import InvalidInput, Transient, WentliveError
 
 from wentlive_catalog.api.context import Asker, HandlePath, Here, PartName, RecordingId, WantedRecording
 from wentlive_catalog.api.cookies import address_of, drop_session_cookie, set_session_cookie
@@ -79,11 +79,11 @@ async def follow(
 ) -> Response:
     try:
         followed, is_new = await here.follows.follow(creator, asker.username)
-    except InvalidInput as error:
+    except (InvalidInput, Transient) as error:
         home = await Views(here.store, here.watches).home(asker, here.clock.now())
         if wants_fragment(request):
-            return templates.page("_follow.html", 422, follow_error=error.message, follow_text=creator)
-        return _home(home, 422, follow_error=error.message, follow_text=creator)
+            return templates.page("_follow.html", status_of(error), follow_error=error.message, follow_text=creator)
+        return _home(home, status_of(error), follow_error=error.message, follow_text=creator)
     if not wants_fragment(request):
         return RedirectResponse("/", status_code=303)
     said = f"You follow @{followed.handle} now." if is_new else f"You follow @{followed.handle} already."
