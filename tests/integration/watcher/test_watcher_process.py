@@ -29,8 +29,9 @@ from wentlive_devkit.servers import MongoServer
 from wentlive_devkit.servers.ports import free_port
 from wentlive_devkit.tiktok import LiveScript
 from wentlive_devkit.tiktok.traps import RefusalScript, TrapScript
-from wentlive_watcher.bootstrap import bootstrap
+from wentlive_watcher.bootstrap import bootstrap, open_watch_store
 from wentlive_watcher.domain import Follow
+from wentlive_watcher.ports import WatchStore
 from wentlive_watcher.settings import WatcherSettings
 
 
@@ -155,16 +156,27 @@ async def test_a_creator_who_takes_another_handle_is_followed_through_kills(
 
 
 async def test_killed_while_an_end_is_doubted_the_doubt_is_kept(watcher, listener, bus, tiktok, store_url, until):
-    slow = {"STORE_URL": store_url, "ENDED_CONFIRMATIONS": "6", "END_GRACE": "1"}
+    slow = {"STORE_URL": store_url, "ENDED_CONFIRMATIONS": "8", "CONFIRM_INTERVAL": "0.5", "END_GRACE": "1"}
+    seen: list[int] = []
+
+    async def doubted(store: WatchStore, answers: int) -> bool:
+        watch = await store.get("ann")
+        doubt = watch.broadcast.over if watch and watch.broadcast else None
+        seen.append(doubt.answers if doubt else 0)
+        return seen[-1] >= answers
+
     await watcher.start(**slow)
     await bus.publish(told(CreatorFollowed(handle="ann")))
     room = tiktok.world.go_live("ann", LiveScript()).room_id
     await until(lambda: bool(listener.of(BroadcastWentLive, room)))
     tiktok.world.end("ann")
-    for _ in range(2):
-        await asyncio.sleep(0.3)  # a moment within the doubt, whichever
-        await watcher.kill()
-        await watcher.start(**slow)
+    async with open_watch_store(store_url) as store:
+        for answers in (1, 3):
+            await until(partial(doubted, store, answers))
+            await watcher.kill()
+            await watcher.start(**slow)
+        await until(partial(doubted, store, 5))
+    assert seen == sorted(seen), "each start goes on from the doubt that was stored"
     assert not listener.of(BroadcastEnded)
     tiktok.world.reopen("ann")
     heard = len(listener.of(BroadcastWentLive, room))

@@ -106,6 +106,7 @@ async def test_a_live_that_ends_is_one_closed_part(portrait: bytes) -> None:
     assert (recording.last.state, recording.last.outcome) == ("done", "ended")
     assert recording.sink.blobs[f"{recording.prefix}/a1-p1.jpg"].content_type == "image/jpeg"
     assert recording.tiktok.asked == ["ada"] * 3
+    assert {(question.creator_id, question.open_room) for question in recording.tiktok.questions} == {("42", "7001")}
 
 
 async def test_one_offline_answer_is_not_believed(portrait: bytes) -> None:

@@ -408,11 +408,8 @@ async def test_who_is_tied_to_an_egress_waits_for_it_and_no_one_else_does(rig, a
     for handle in ("ann", "bob", "cid"):
         rig.sources["fr"].script(handle, answers.offline_of(handle))
     await rig.follow("ann", "cid")
-    for claim in await rig.store.claim_due(rig.clock.now(), timedelta(seconds=30), 5, "test"):
-        tied = {"egress": "de"} if claim.watch.handle == "ann" else {}
-        profile = {"creator_id": None, **tied}
-        await rig.store.save(claim, claim.watch.model_copy(update=profile), [])
-    async with rig.running():
+    egresses = [{"name": "de", "creators": ["ann"]}, {"name": "fr"}]
+    async with rig.running(egresses=egresses):
         await rig.until(lambda: "ann" in resting.asked and "cid" in [*resting.asked, *rig.sources["fr"].asked])
         await rig.until(lambda: rig.egresses.reports()[0].state == "open")
         for _ in range(3):

@@ -63,6 +63,9 @@ class Model:
     paused: bool = False
     over: int = 0
     """Answers since it was last seen open that say it is over."""
+    over_at: datetime | None = None
+    over_for: float = 0.0
+    """Seconds that they have lasted; what a clock went back does not count."""
     hidden: list[datetime] = field(default_factory=list)
     """When answers came, since it was last seen open, that it cannot be seen."""
     sequences: dict[str, int] = field(default_factory=dict)
@@ -70,19 +73,28 @@ class Model:
     def listen(self, answer, news, now):
         match answer:
             case Offline(profile=profile) if profile is None or profile.creator_id == "42":
-                self.over += 1
+                self._doubt(now)
             case Restricted(room_id=None) | NotFound():
                 self.hidden.append(now)
             case Live() | Paused() if answer.room.room_id == self.open:
-                self.over, self.hidden = 0, []
+                self._forget()
             case Restricted(room_id=room) if room == self.open:
-                self.over, self.hidden = 0, []
+                self._forget()
         for item in news:
             if isinstance(item, BroadcastData):
                 self._hear(item, answer)
         if isinstance(answer, Live):
             assert self.open == answer.room.room_id, "a start was missed"
             assert not self.paused
+
+    def _doubt(self, now):
+        self.over += 1
+        if self.over_at is not None:
+            self.over_for += max(0.0, (now - self.over_at).total_seconds())
+        self.over_at = now
+
+    def _forget(self):
+        self.over, self.over_at, self.over_for, self.hidden = 0, None, 0.0, []
 
     def _hear(self, item, answer):
         last = self.sequences.get(item.room_id, 0)
@@ -95,7 +107,8 @@ class Model:
             case BroadcastWentLive():
                 assert self.open in (None, item.room_id), "a second start while one is open"
                 assert isinstance(answer, Live)
-                self.open, self.over, self.hidden = item.room_id, 0, []
+                self.open = item.room_id
+                self._forget()
             case BroadcastPaused():
                 assert isinstance(answer, Paused)
                 assert self.open == item.room_id
@@ -109,6 +122,7 @@ class Model:
         match answer:
             case Offline():
                 assert self.over >= self.policy.ended_confirmations, "a false end"
+                assert self.over_for >= self.policy.end_grace, "an end before its time"
             case Live() | Paused():
                 assert answer.room.room_id != item.room_id, "a false end"
             case Restricted(room_id=None) | NotFound():

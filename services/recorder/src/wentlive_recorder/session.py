@@ -133,7 +133,9 @@ class Session:
         answers: list[LiveStatus] = []
 
         async def ask() -> None:
-            answers.append(await self._world.tiktok.live_status(self._job.handle))
+            job = self._job
+            status = await self._world.tiktok.live_status(job.handle, creator_id=job.creator_id, open_room=job.room_id)
+            answers.append(status)
 
         if not self._orders.given:
             await self._orders.interrupt(ask())
