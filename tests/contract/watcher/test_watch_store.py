@@ -151,6 +151,18 @@ async def test_what_is_claimed_is_nobody_elses(store, other):
     assert await claim(other, after(29)) == []
 
 
+async def test_what_is_given_back_is_anybodys_and_as_it_was(store, other):
+    await follow(store, "ann", "bob")
+    before = await store.get("ann")
+    asked = await claim(store, asked_for=True)
+    await store.give_back(asked)
+    assert await store.get("ann") == before
+    assert len(await claim(other, asked_for=True)) == 2, "they are still asked for"
+    await store.give_back(asked)
+    assert await claim(store) == [], "what somebody else has by now is not theirs to give back"
+    await store.give_back([])
+
+
 async def test_watchers_at_once_share_without_overlap(store, other):
     handles = [f"creator{number}" for number in range(60)]
     await follow(store, *handles)

@@ -94,3 +94,15 @@ async def test_dying_between_the_two_writes_is_mended_by_the_next_word(
     await catalog.app.projections.on_creator(profile("new"))
     assert await followers(catalog, "old") == ()
     assert await unfollowed(catalog) == ["old"]
+
+
+async def test_who_takes_the_handle_of_another_is_not_made_one_with_them(catalog: Any) -> None:
+    """The one followed as "new" is somebody else, who goes by yet another handle now; "old" took over that name."""
+    await follow(catalog, "new", "ann", creator_id="99")
+    await follow(catalog, "old", "bob", creator_id="7")
+    await tell(catalog, profile("new"))
+    assert await followers(catalog, "new") == ("ann",)
+    assert await followers(catalog, "old") == ("bob",)
+    assert await unfollowed(catalog) == []
+    assert (await catalog.app.context.store.creator("new")).creator_id == "99"
+    assert (await catalog.app.context.store.creator("old")).name == "new"

@@ -283,6 +283,17 @@ async def test_a_link_that_cannot_be_asked_about_may_be_tried_again(answer: http
         await resolved("https://vm.tiktok.com/x", answer)
 
 
+async def test_a_link_tells_how_the_address_was_refused():
+    refused: list[Any] = [(httpx.Response(429), "rate_limited"), (WAF, "waf"), (httpx.Response(503), None)]
+    for answer, how in refused:
+        with pytest.raises(LinkUnresolved) as raised:
+            await resolved("https://vm.tiktok.com/x", answer)
+        assert (raised.value.refused.how if raised.value.refused else None) == how
+    with pytest.raises(LinkUnresolved) as raised:
+        await resolved("https://m.tiktok.com/share/live/76", httpx.Response(200), httpx.Response(429))
+    assert raised.value.refused is not None
+
+
 async def test_a_link_that_leads_nowhere():
     with pytest.raises(LinkNamesNobody):
         await resolved("https://vm.tiktok.com/x", httpx.Response(404))

@@ -390,7 +390,7 @@ async def test_without_another_egress_the_state_stays_and_says_why(rig, answers)
     assert names.count("egress_rests") == names.count("egress_works_again") == 1
 
 
-async def test_once_refused_nobody_else_who_waits_asks(rig, answers):
+async def test_once_refused_nobody_else_asks_until_it_has_rested(rig, answers):
     handles = [f"creator{number:02}" for number in range(40)]
     for handle in handles:
         rig.tiktok.script(handle, Blocked(how="rate_limited"))
@@ -398,8 +398,15 @@ async def test_once_refused_nobody_else_who_waits_asks(rig, answers):
     async with rig.running(max_concurrent_checks=2, requests_per_second=1000) as checks:
         rig.clock.advance(1)
         checks.due.set()
-        await rig.until(lambda: rig.counted("blocked") >= 6)
-    assert len(rig.tiktok.asked) <= 3
+        await rig.until(lambda: rig.egresses.reports()[0].state == "open" and not checks._running)
+        assert len(rig.tiktok.asked) <= 3
+        for handle in handles:
+            rig.tiktok.script(handle, answers.offline_of(handle))
+        for _ in range(12):
+            await rig.at_rest()
+            rig.clock.advance(10)
+            checks.due.set()
+        await rig.until(lambda: set(rig.tiktok.asked) == set(handles))
 
 
 async def test_who_is_tied_to_an_egress_waits_for_it_and_no_one_else_does(rig, answers):
@@ -419,6 +426,72 @@ async def test_who_is_tied_to_an_egress_waits_for_it_and_no_one_else_does(rig, a
     assert resting.asked.count("ann") == 1
     assert rig.sources["fr"].asked.count("ann") == 0
     assert watch.trouble == "blocked: rate_limited"
+
+
+async def test_more_than_an_egress_may_ask_about_are_given_back(rig, answers):
+    """The other egress has budget to spare; it is no reason to ask over this one in a burst."""
+    own, other = FakeLiveStatusSource(), FakeLiveStatusSource()
+    rig.sources |= {"direct": other, "de": own}
+    tied = [f"creator{number:02}" for number in range(10)]
+    for handle in (*tied, "zoe"):
+        own.script(handle, answers.offline_of(handle))
+        other.script(handle, answers.offline_of(handle))
+    await rig.follow(*tied, "zoe")
+    egresses = [{"name": "direct"}, {"name": "de", "creators": tied, "requests_per_second": 0.5}]
+    async with rig.running(egresses=egresses, asked_per_minute=0.01, check_interval=3600) as checks:
+        for second in range(25):
+            await rig.at_rest()
+            assert len(own.asked) <= 2 + second / 2, "one that was asked for, one ordinary, then one each 2 s"
+            rig.clock.advance(1)
+            checks.due.set()
+        await rig.until(lambda: len(own.asked) == len(tied))
+    assert sorted(own.asked) == tied, "each once, none had to wait for its lease"
+    assert other.asked == ["zoe"]
+
+
+async def test_who_waits_for_a_resting_egress_stands_in_nobodys_way(rig, answers):
+    own, other = FakeLiveStatusSource(), FakeLiveStatusSource()
+    rig.sources |= {"direct": other, "de": own}
+    other.script("bob", answers.offline_of("bob"))
+    await rig.follow("ann")
+    rig.clock.advance(1)
+    await rig.follow("bob")
+    egresses = [{"name": "direct", "requests_per_second": 0.5}, {"name": "de", "creators": ["ann"]}]
+    async with rig.running(egresses=egresses, asked_per_minute=0.01, block_backoff=600) as checks:
+        rig.egresses.take("de").learn(Blocked(how="rate_limited"))
+        for _ in range(20):
+            await rig.at_rest()
+            rig.clock.advance(1)
+            checks.due.set()
+        await rig.until(lambda: "bob" in other.asked)
+    assert (own.asked, "ann" in other.asked) == ([], False)
+
+
+async def test_who_waited_too_long_for_a_free_hand_is_given_back(rig, answers):
+    done = asyncio.Event()
+
+    class Slow(FakeLiveStatusSource):
+        async def live_status(self, handle, **known):
+            answer = await super().live_status(handle, **known)
+            if len(self.asked) == 1:
+                await done.wait()
+            return answer
+
+    rig.tiktok = Slow()
+    for handle in ("ann", "bob"):
+        rig.tiktok.script(handle, answers.offline_of(handle))
+    await rig.follow("ann", "bob")
+    async with rig.running(max_concurrent_checks=1) as checks:
+        rig.clock.advance(1)
+        checks.due.set()
+        await rig.until(lambda: len(rig.tiktok.asked) == 1 and len(checks._running) == 2)
+        rig.clock.advance(6)
+        done.set()
+        await rig.until(lambda: rig.counted("claim_lost") == 1)
+        await rig.at_rest()
+        rig.clock.advance(1)
+        checks.due.set()
+        await rig.until(lambda: len(set(rig.tiktok.asked)) == 2)
 
 
 async def test_one_creator_under_two_handles_is_looked_at_once(rig, answers):

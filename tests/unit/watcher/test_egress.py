@@ -94,6 +94,22 @@ def test_a_probe_that_learns_nothing_is_tried_again_later(breaker, clock):
     assert breaker.state == "half_open"
 
 
+def test_a_probe_that_learns_nothing_does_not_wait_for_a_day_again(breaker, clock):
+    breaker.learn(Blocked(how="rate_limited", retry_after=timedelta(days=1)), probe=False)
+    clock.advance(86_400)
+    probe(breaker, SILENT)
+    clock.advance(400)
+    assert breaker.state == "half_open", "TikTok's day was over; the longest rest of our own is 400 s"
+
+
+def test_it_says_since_when_a_probe_may_go_out(breaker, clock):
+    breaker.learn(COUNTED, probe=False)
+    breaker.learn(Blocked(how="rate_limited", retry_after=timedelta(seconds=300)), probe=False)
+    clock.advance(310)
+    assert breaker.state == "half_open"
+    assert breaker.since == clock.now() - timedelta(seconds=10)
+
+
 def test_answers_that_were_under_way_neither_end_nor_double_a_rest(breaker, clock):
     breaker.learn(COUNTED, probe=False)
     breaker.learn(ANSWERED, probe=False)
@@ -194,15 +210,51 @@ def test_the_one_that_may_ask_most_is_taken(clock):
     egresses = Egresses([slow, fast])
     clock.advance(1)
     assert egresses.free() == 6
-    assert egresses.take(None).egress is fast
-    assert egresses.take("slow").egress is slow
+    taken = [egresses.take(tied_to) for tied_to in (None, "slow", "gone")]
+    assert [turn and turn.egress for turn in taken] == [fast, slow, fast], "tied to what is gone is tied to nothing"
     assert egresses.busy() == {"slow"}
-    assert egresses.take("gone").egress is fast, "tied to what is there no more, it is tied to nothing"
     assert egresses.instead("fast", {"fast"}) is None
     assert egresses.instead(None, {"fast"}) is None
     other = egresses.instead(None, {"slow"})
     assert other is not None
     assert other.egress is fast
+
+
+def test_one_that_rested_is_probed_though_another_could_carry_all(clock):
+    rested, _ = make(clock, "rested", requests_per_second=1.0)
+    works, _ = make(clock, "works", requests_per_second=50.0)
+    egresses = Egresses([works, rested])
+    rested.learn(COUNTED, probe=False)
+    clock.advance(70)
+    assert rested.report().state == "half_open"
+    person = egresses.take(None, asked_for=True)
+    assert person is not None
+    assert (person.egress, person.probe) == (works, False), "nobody who waits for an answer finds out"
+    probe, next_one = egresses.take(None), egresses.take(None)
+    assert probe is not None
+    assert next_one is not None
+    assert (probe.egress, probe.probe) == (rested, True)
+    assert (next_one.egress, next_one.probe) == (works, False)
+
+
+def test_there_is_no_turn_over_one_that_has_none_left(clock):
+    slow, _ = make(clock, "slow", requests_per_second=1.0)
+    fast, _ = make(clock, "fast", requests_per_second=50.0)
+    egresses = Egresses([slow, fast])
+    clock.advance(1)
+    assert egresses.take("slow") is not None
+    assert egresses.take("slow") is None
+    assert egresses.take(None) is not None
+
+
+async def test_who_has_a_turn_already_does_not_ask_once_another_was_refused(clock):
+    egress, _ = make(clock)
+    source = egress.source = FakeLiveStatusSource()
+    clock.advance(1)
+    first, second = egress.take(), egress.take()
+    first.learn(COUNTED)
+    answer = await Asking(Egresses([egress]), timeout=5).ask(new_watch(Follow(handle="ann"), clock.now()), second)
+    assert (answer, source.asked) == (COUNTED, [])
 
 
 async def test_a_probe_that_is_cut_short_leaves_room_for_another(clock):

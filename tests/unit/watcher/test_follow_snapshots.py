@@ -76,6 +76,13 @@ async def test_who_was_followed_after_the_snapshot_stays(store, start):
     assert set(await store.watched()) == {"ann", "bob"}
 
 
+async def test_what_a_wrong_clock_followed_can_be_dropped_again(store, start):
+    await store.follow(Follow(handle="ann"), start + timedelta(days=365), start)
+    await store.follow(Follow(handle="bob"), start, start)
+    await reconcile(store, snapshot(start, "bob"), start)
+    assert set(await store.watched()) == {"bob"}
+
+
 async def test_a_catalog_whose_clock_is_ahead_makes_nobody_wait(store, start):
     await reconcile(store, snapshot(start + timedelta(hours=5), "ann"), start)
     assert (await store.get("ann")).next_check_at == start

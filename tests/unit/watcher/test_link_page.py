@@ -84,6 +84,20 @@ async def test_links_are_looked_up_within_the_budget_of_what_people_ask(page, cl
     assert (await page.post()).status_code == 200
 
 
+async def test_a_refusal_that_a_link_meets_counts_like_any_other(page):
+    page.tiktok.links[SHORT] = LinkUnresolved(Blocked(how="rate_limited"))
+    assert (await page.post()).status_code == 503
+    assert (page.egress.report().state, page.egress.why) == ("open", "rate_limited")
+
+
+async def test_what_a_link_cannot_tell_says_nothing_about_the_address(page, clock):
+    for why in (LinkUnresolved(), LinkLeadsElsewhere(), LinkUnresolved(), LinkLeadsElsewhere()):
+        page.tiktok.links[SHORT] = why
+        await page.post()
+        clock.advance(60)
+    assert page.egress.report().state == "closed"
+
+
 async def test_nothing_is_asked_over_an_egress_that_rests(page):
     page.tiktok.links[SHORT] = "ann"
     page.egress.learn(Blocked(how="rate_limited"), probe=False)

@@ -149,8 +149,9 @@ class TikTokClient:
         status, headers, body = await fetch(self._http, url, {"Accept": PAGE}, PAGE_LIMIT)
         if status in _REDIRECTS:
             return headers.get("location")
-        if status >= 500 or refusal(status, headers, body, understood=False):
-            raise LinkUnresolved
+        refused = refusal(status, headers, body, understood=False)
+        if status >= 500 or refused:
+            raise LinkUnresolved(refused)
         return None
 
     async def _owner(self, room: str) -> str:
@@ -160,5 +161,7 @@ class TikTokClient:
         match await self._ask(room_info(Question(handle=""), room), deadline):
             case Live(profile=profile) | Paused(profile=profile) | Restricted(profile=Profile() as profile):
                 return profile.handle
+            case Blocked() as refused:
+                raise LinkUnresolved(refused)
             case _:
                 raise LinkUnresolved

@@ -6,6 +6,7 @@ import httpx
 from wentlive_common.errors import Transient
 from wentlive_common.handle import InvalidHandle, parse_handle
 
+from wentlive_tiktok.status import Blocked
 from wentlive_tiktok.transport import is_tiktok
 
 MOST_REDIRECTS = 3
@@ -25,6 +26,11 @@ class LinkNamesNobody(InvalidHandle):
 
 class LinkUnresolved(Transient):
     """TikTok did not say where this link leads. Try again later, or paste the link to the profile."""
+
+    def __init__(self, refused: Blocked | None = None) -> None:
+        super().__init__()
+        self.refused = refused
+        """How TikTok refused the address that asked, if it did."""
 
 
 def share_link(text: str) -> httpx.URL | None:

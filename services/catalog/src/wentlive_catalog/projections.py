@@ -119,9 +119,10 @@ class Projections:
         raise Contended
 
     async def _known(self, data: CreatorData | BroadcastData) -> Creator:
-        """By handle, if that is followed; else by id, for a creator who is followed under another handle."""
+        """By handle, if that is followed and nobody else's; else by id, for a creator followed under another handle."""
         known = await self._store.creator(data.handle)
-        if data.creator_id and not (known and known.followers):
+        theirs = known is not None and known.followers and known.creator_id in (None, data.creator_id)
+        if data.creator_id and not theirs:
             same = await self._store.creators_by_id(data.creator_id)
             followed = next((creator for creator in same if creator.followers), None)
             known = followed or known or next(iter(same), None)

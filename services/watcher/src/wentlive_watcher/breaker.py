@@ -52,7 +52,7 @@ class Breaker:
     def since(self) -> datetime:
         if self._ends is None or self.state == "open":
             return self._changed_at
-        return min(self._clock.now(), self._changed_at + timedelta(seconds=self._wait))
+        return self._clock.now() - timedelta(seconds=max(0.0, self._clock.monotonic() - self._ends))
 
     def learn(self, answer: LiveStatus, *, probe: bool) -> None:
         """What an answer says about the address it came over; only a probe's ends a rest."""
@@ -64,7 +64,8 @@ class Breaker:
             # No answer at all says neither that we are welcome nor that we are not.
             self._refusals = self._refusals if isinstance(answer, Unknown) else 0
         elif probe and isinstance(answer, Unknown):
-            self._rest(self._wait)
+            # However long TikTok asked us to wait, that time is over.
+            self._rest(min(self._limit, self._wait))
         elif probe:
             self._close()
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,7 +17,7 @@ from wentlive_tiktok.status import LiveStatus, Unknown
 
 from wentlive_watcher.asking import Asking
 from wentlive_watcher.decision import Decision, decide
-from wentlive_watcher.domain import Watch, merged, stands_alone
+from wentlive_watcher.domain import CLOCKS_APART, Watch, merged, stands_alone
 from wentlive_watcher.egress import Egresses, Turn
 from wentlive_watcher.gauges import WatcherGauges
 from wentlive_watcher.ports import Claim, ClaimLost, SameCreator, WatchStore
@@ -32,8 +32,6 @@ MAX_BACKOFF_SECONDS = 10.0
 RECALL_SECONDS = 60.0
 IN_HAND = 3
 """So many times the checks that may run at once are claimed: the others are next."""
-CLOCKS_APART = timedelta(minutes=5)
-"""By how much the clocks of two watchers' machines may differ."""
 
 
 class Checks:
@@ -117,20 +115,32 @@ class Checks:
             self._clock.now(), lease, limit, self._owner, asked_for=asked_for, busy=busy
         )
         self._store_answers(None)
-        for claim in claims:
-            self._start(claim, asked_for=asked_for)
+        too_many = [claim for claim in claims if not self._start(self._tied(claim), asked_for=asked_for)]
         self._more_due = len(claims) == free
+        await self._put_back(too_many)
         self._claim_more()
 
-    def _start(self, claim: Claim, *, asked_for: bool) -> None:
-        claim = self._tied(claim)
+    async def _put_back(self, claims: Sequence[Claim]) -> None:
+        """A tie that is not stored yet is stored: else the store, which does not know it, hands them out again."""
+        untied = [claim for claim in claims if claim.watch.egress != self._ties.get(claim.watch.handle)]
+        if same := [claim for claim in claims if claim not in untied]:
+            await self._store.give_back(same)
+        for claim in untied:
+            with contextlib.suppress(ClaimLost):
+                await self._store.save(claim, self._tied(claim).watch, [])
+
+    def _start(self, claim: Claim, *, asked_for: bool) -> bool:
+        """Not when more are tied to one egress than it may ask about, though another may ask about more."""
         if claim.watch.merged_with:
             check = partial(self._check_merged, claim, claim.watch.merged_with)
+        elif turn := self._egresses.take(claim.watch.egress, asked_for=asked_for):
+            check = partial(self._check, claim, turn)
         else:
-            check = partial(self._check, claim, self._egresses.take(claim.watch.egress, asked_for=asked_for))
+            return False
         task = asyncio.create_task(self._safely(claim, check), name=f"check-{claim.watch.handle}")
         self._running.add(task)
         task.add_done_callback(self._ended)
+        return True
 
     def _tied(self, claim: Claim) -> Claim:
         """Settings rule, whatever was stored under others; the next save stores it."""
@@ -161,9 +171,10 @@ class Checks:
     async def _check(self, claim: Claim, turn: Turn) -> None:
         claimed_at = self._clock.monotonic()
         async with self._slots:
-            # Too late to be done within the lease: whoever claims it then is to ask, not we too.
+            # Too late to be done within the lease: whoever claims it next is to ask.
             if self._clock.monotonic() - claimed_at > self._settings.lease - self._settings.check_timeout:
                 turn.learn(Unknown(why="Not asked: too many others were under way."))
+                await self._store.give_back([claim])
                 raise ClaimLost
             answer = await self._asking.ask(claim.watch, turn)
         now = to_milliseconds(self._clock.now())

@@ -1,7 +1,7 @@
 """What the watcher knows about each creator: one watch, which is all that a decision needs and changes."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -164,8 +164,15 @@ def stands_alone(watch: Watch, now: datetime) -> Watch:
     )
 
 
-def differences(snapshot: FollowSnapshot, watched: Mapping[str, datetime]) -> tuple[Sequence[Follow], Sequence[str]]:
-    """Who is missing from `watched` (handle to when it was followed), and who is in it but followed no more.
+CLOCKS_APART = timedelta(minutes=5)
+"""By how much the clocks of two machines may differ; what is further ahead was written by a clock that was wrong."""
+
+
+def differences(
+    snapshot: FollowSnapshot, watched: Mapping[str, datetime]
+) -> tuple[Sequence[Follow], Sequence[tuple[str, datetime]]]:
+    """Who is missing from `watched` (handle to when it was followed), and who is in it but followed no more, with the
+    moment up to which that is said.
 
     Who was followed after the snapshot was taken is not in it and stays. An empty list removes nobody: it is
     what a catalog that lost its data would say, and a true last unfollow comes as an event of its own.
@@ -174,5 +181,7 @@ def differences(snapshot: FollowSnapshot, watched: Mapping[str, datetime]) -> tu
     missing = [follow for handle, follow in wanted.items() if handle not in watched]
     if not wanted:
         return missing, []
-    gone = [handle for handle, since in watched.items() if handle not in wanted and since <= snapshot.taken_at]
+    at = snapshot.taken_at
+    later = {handle for handle, since in watched.items() if at < since <= at + CLOCKS_APART}
+    gone = [(h, max(at, since)) for h, since in watched.items() if h not in wanted and h not in later]
     return missing, gone

@@ -1,6 +1,6 @@
 """The network addresses that TikTok is asked from: each with its own budget, its own rest, and its own cookies."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -85,10 +85,15 @@ class Egress:
         """How many checks may begin now."""
         if self._breaker.state == "closed":
             return (self._asked_pace if asked_for else self._pace).available()
-        return int(not asked_for and self._breaker.state == "half_open" and not self._breaker.probing)
+        return int(self.wants_probe and not asked_for)
+
+    @property
+    def wants_probe(self) -> bool:
+        """It has rested, and one check is to find out whether it works again."""
+        return self._breaker.state == "half_open" and not self._breaker.probing
 
     def take(self, *, asked_for: bool = False) -> Turn:
-        probe = self._breaker.state == "half_open" and not self._breaker.probing
+        probe = self.wants_probe and not asked_for
         if probe:
             self._breaker.probing = True
         (self._asked_pace if asked_for else self._pace).take()
@@ -136,28 +141,40 @@ class Egresses:
         """Those over which nothing may be asked now: whoever is tied to one of them has to wait."""
         return frozenset(name for name, egress in self._by_name.items() if not egress.free(asked_for=asked_for))
 
-    def take(self, tied_to: str | None, *, asked_for: bool = False) -> Turn:
-        """A turn over the one that is named, else over the one that may ask most."""
+    def take(self, tied_to: str | None, *, asked_for: bool = False) -> Turn | None:
+        """A turn over the one that is named, else over the best of all; None when nothing may be asked there now."""
         named = self._by_name.get(tied_to or "")
-        best = named or max(self._by_name.values(), key=lambda egress: egress.free(asked_for=asked_for))
-        return best.take(asked_for=asked_for)
+        return _best([named] if named else self._by_name.values(), asked_for=asked_for)
 
     def instead(self, tied_to: str | None, tried: Collection[str]) -> Turn | None:
         """A turn for a check that was refused over all of `tried`, if another may ask now."""
         if tied_to in self._by_name:
             return None
-        others = [egress for egress in self._by_name.values() if egress.name not in tried and egress.free()]
-        best = max(others, key=lambda egress: egress.free(), default=None)
-        return best.take() if best else None
+        return _best(egress for egress in self._by_name.values() if egress.name not in tried)
 
     async def resolve_link(self, text: str) -> str:
         """The handle behind a pasted link, asked out of the budget for what people ask.
 
         Raises InvalidHandle, or LinkUnresolved when TikTok did not say or may not be asked now.
         """
-        if not self.free(asked_for=True):
+        turn = self.take(None, asked_for=True)
+        if turn is None:
             raise LinkUnresolved
-        return await self.take(None, asked_for=True).egress.source.resolve_link(text)
+        try:
+            return await turn.egress.source.resolve_link(text)
+        except LinkUnresolved as error:
+            if error.refused:
+                turn.learn(error.refused)
+            raise
 
     def reports(self) -> list[EgressReport]:
         return [egress.report() for egress in self._by_name.values()]
+
+
+def _best(egresses: Iterable[Egress], *, asked_for: bool = False) -> Turn | None:
+    """Over one that wants a probe, or it would rest for as long as the others suffice; else over the one that may ask
+    most."""
+    free = {egress: egress.free(asked_for=asked_for) for egress in egresses}
+    able = [egress for egress, count in free.items() if count]
+    best = max(able, key=lambda egress: (egress.wants_probe, free[egress]), default=None)
+    return best.take(asked_for=asked_for) if best else None

@@ -62,6 +62,10 @@ class WatchStore(Outbox, Protocol):
         """
         ...
 
+    async def give_back(self, claims: Sequence[Claim]) -> None:
+        """Claims that could not be used, for anybody to take; nothing else changes. Those lost meanwhile stay lost."""
+        ...
+
     async def save(self, claim: Claim, watch: Watch, events: Sequence[AnyEvent]) -> None:
         """Stores the watch with its events in one write and gives the claim back, whoever asked for it being
         answered; raises `ClaimLost` or `SameCreator` and then stores nothing."""

@@ -48,7 +48,7 @@ async def reconcile(store: WatchStore, snapshot: FollowSnapshot, now: datetime) 
     """Watches who is missing and drops who is followed no more; returns how many of both."""
     missing, gone = differences(snapshot, await store.watched())
     followed = [await store.follow(follow, snapshot.taken_at, now) for follow in missing]
-    dropped = [await store.unfollow(handle, snapshot.taken_at) for handle in gone]
+    dropped = [await store.unfollow(handle, at) for handle, at in gone]
     if any(followed) or any(dropped):
         log.info("follows_reconciled", followed=sum(followed), dropped=sum(dropped))
     return sum(followed) + sum(dropped)

@@ -121,6 +121,13 @@ class MongoWatchStore(MongoOutbox):
             mine = self._watches.find({"_id": {"$in": ids}, "claim": token}).sort("watch.next_check_at", ASCENDING)
             return [Claim(_to_watch(found), token) async for found in mine]
 
+    async def give_back(self, claims: Sequence[Claim]) -> None:
+        handles = [claim.watch.handle for claim in claims]
+        tokens = sorted({claim.token for claim in claims})
+        with mongo_errors():
+            held: Document = {"handle": {"$in": handles}, "claim": {"$in": tokens}}
+            await self._watches.update_many(held, {"$set": FREE})
+
     async def save(self, claim: Claim, watch: Watch, events: Sequence[AnyEvent]) -> None:
         unset = {"asked_at": ""} if watch.creator_id else {"asked_at": "", "creator_id": ""}
         try:

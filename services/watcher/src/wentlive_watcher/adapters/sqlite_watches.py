@@ -125,6 +125,15 @@ class SqliteWatchStore:
         watches = [Watch.model_validate_json(row["body"]) for row in rows]
         return [Claim(watch, token) for watch in sorted(watches, key=lambda watch: watch.next_check_at)]
 
+    async def give_back(self, claims: Sequence[Claim]) -> None:
+        held = json.dumps([[claim.watch.handle, claim.token] for claim in claims])
+        async with self._database.write() as connection:
+            await connection.execute(
+                """UPDATE watches SET claim = NULL, claimed_by = NULL, leased_until = '' FROM json_each(?) AS held
+                WHERE handle = held.value ->> 0 AND claim = held.value ->> 1""",
+                (held,),
+            )
+
     async def save(self, claim: Claim, watch: Watch, events: Sequence[AnyEvent]) -> None:
         await self._saves.save(claim, watch, events)
 
