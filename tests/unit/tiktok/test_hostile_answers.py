@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from wentlive_tiktok import client as client_module
 from wentlive_tiktok.client import BODY_LIMIT, TikTokClient
@@ -188,6 +188,7 @@ def test_streams_have_plain_names_and_are_not_endless(
     assert all(stream.quality.startswith("q") and stream.url.isascii() for stream in status.streams)
 
 
+@example("0\r\x1b 0", 4)
 @given(st.text(alphabet=st.characters()), st.integers(1, 50))
 def test_cleaned_text_is_one_harmless_line(text: str, limit: int):
     clean = cleaned(text, limit)

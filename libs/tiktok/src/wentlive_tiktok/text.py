@@ -12,8 +12,9 @@ _HARMFUL = re.compile(
 def cleaned(text: str, limit: int) -> str:
     """The text on one line, without what could harm, at most `limit` characters."""
     # Cut first as well, so that the work is bounded too.
-    words = _HARMFUL.sub("", " ".join(text[: limit * 4].split()))
-    return words[:limit].strip()
+    words = " ".join(text[: limit * 4].split())
+    # Split again: what was between two spaces may be gone.
+    return " ".join(_HARMFUL.sub("", words).split())[:limit].strip()
 
 
 def cleaner(limit: int) -> Callable[[str], str]:
