@@ -220,6 +220,17 @@ class TestChildProcess:
         assert await parent.wait() == -9
         await assert_nothing_left(tmp_path)
 
+    async def test_it_does_not_start_when_its_parent_died_first(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr("os.getpid", lambda: 1)
+            orphan = ChildProcess("Orphan", ["tail", "-f", "out"], cwd=tmp_path, log_path=tmp_path / "out")
+        await orphan.start()
+        with pytest.raises(ServerFailed, match="ended with exit code 1"):
+            await orphan.wait_ready(never, within=10)
+        await orphan.stop()
+
 
 async def never() -> bool:
     return False

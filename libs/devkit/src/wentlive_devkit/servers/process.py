@@ -147,8 +147,12 @@ async def _bound_log(path: Path) -> None:
 
 
 def _die_with_parent(argv: Sequence[str]) -> list[str]:
+    """The kernel tells only of deaths after `setpriv` asked it to: the shell looks whether one came before."""
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL", "--", *argv] if setpriv else list(argv)
+    if setpriv is None:
+        return list(argv)
+    alive = 'test "$PPID" = "$0" || exit 1; exec "$@"'
+    return [setpriv, "--pdeathsig", "KILL", "--", "sh", "-c", alive, str(os.getpid()), *argv]
 
 
 def _signal(pid: int, number: signal.Signals, *, group: bool) -> None:
