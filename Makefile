@@ -19,7 +19,7 @@ define sync
   || { echo "installing Python packages into .venv (uv, ~10 s)" >&2; $(UV) sync --quiet --locked $(1); }
 endef
 
-.PHONY: help demo up doctor smoke test check fmt bench docs vendor clean runtime develop uv rabbitmq azurite mongodb checkers
+.PHONY: help demo up doctor smoke test torture check fmt bench docs vendor clean runtime develop peers uv rabbitmq azurite mongodb checkers
 
 # They stop before installing more when RabbitMQ cannot be had; the doctor then says so, and tests that need it are skipped.
 demo up smoke: BOOTSTRAP += --required
@@ -40,7 +40,10 @@ smoke: runtime ## Run the demo's story once without a person, check all of it, p
 	@$(RUN)/wentlive demo --once --json $(ARGS)
 
 test: develop rabbitmq azurite mongodb checkers ## Run every test, against real servers
-	@$(RUN)/pytest $(PYTEST_ARGS)
+	@$(RUN)/pytest --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
+
+torture: develop azurite checkers ## Misuse recorders for longer than the tests do: 200 kills, storage away for 5 minutes
+	@WENTLIVE_TORTURE=long $(RUN)/pytest tests/integration/recorder/test_torture.py tests/integration/recorder/test_violence.py $(PYTEST_ARGS)
 
 check: develop ## Lint, format check, types, import rules
 	@$(RUN)/ruff check .
@@ -53,11 +56,12 @@ fmt: develop ## Format, and mend what can be mended by rule
 	@$(RUN)/ruff check --fix .
 	@$(RUN)/ruff format .
 
-bench: develop rabbitmq azurite mongodb checkers ## Run the benchmarks and print their tables
+bench: peers rabbitmq azurite mongodb checkers ## Run the benchmarks and print their tables
 	@for script in tests/benchmarks/*/bench_*.py; do echo "== $$script"; $(RUN)/python $$script; done
 
-docs: develop ## Write the generated documents anew (events, REST API)
+docs: develop ## Write the generated documents anew (events, manifest, REST API)
 	@$(RUN)/python -m wentlive_common.asyncapi > docs/asyncapi.yaml
+	@$(RUN)/python -m wentlive_common.manifest > docs/recording.schema.json
 	@$(RUN)/python -m wentlive_catalog.openapi > docs/openapi.json
 
 vendor: develop ## Fetch the web app's third-party assets again and verify them
@@ -70,6 +74,9 @@ runtime: uv $(BROKER) azurite
 	$(call sync,--inexact --no-default-groups)
 
 develop: uv
+	$(call sync,--all-groups --no-group peers)
+
+peers: uv
 	$(call sync,--all-groups)
 
 uv rabbitmq azurite mongodb:

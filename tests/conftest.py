@@ -9,11 +9,16 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 from wentlive_common.ids import new_ulid
 from wentlive_devkit.servers import AzuriteServer, MongoServer, RabbitMqNode, ServerUnavailable
 
 ServerT = TypeVar("ServerT")
 ResultT = TypeVar("ResultT")
+
+# A timing is a benchmark, never an assertion: machines are slow when they have other work.
+settings.register_profile("wentlive", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("wentlive")
 
 served = pytest.StashKey[dict[str, str]]()
 
@@ -113,6 +118,19 @@ def servers_installed() -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[served] = {}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Each of several workers has servers of its own, and tells the process that began the run of them."""
+    told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["served"] = session.config.stash[served]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker has ended; one that crashed told nothing."""
+    node.config.stash[served].update(getattr(node, "workeroutput", {}).get("served", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
