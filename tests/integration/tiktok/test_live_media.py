@@ -157,7 +157,7 @@ async def _whole_body(http: httpx.AsyncClient, url: str) -> bytes:
 
 
 async def test_streams_that_are_none(simulator: TikTokSimulator, client: TikTokClient, http: httpx.AsyncClient):
-    simulator.world.go_live("ada", LiveScript(stream="not_flv"))
+    simulator.world.go_live("ada", LiveScript(stream="web_page"))
     page = await http.get(await best_url(client))
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")

@@ -11,13 +11,19 @@ from wentlive_devkit.tiktok.scenario import (
 )
 from wentlive_devkit.tiktok.server import TikTokSimulator
 from wentlive_devkit.tiktok.traps import RefusalScript, TrapScript
+from wentlive_devkit.tiktok.twists import Accident, BurstTurn, ClockTurn, FormatTurn, MuteTurn
 
 __all__ = [
+    "Accident",
+    "BurstTurn",
+    "ClockTurn",
     "CreatorScript",
     "CrowdScript",
+    "FormatTurn",
     "InvalidScenario",
     "LiveScript",
     "MediaScript",
+    "MuteTurn",
     "RefusalScript",
     "Scenario",
     "TikTokSimulator",

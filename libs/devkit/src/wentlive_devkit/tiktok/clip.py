@@ -10,25 +10,21 @@ from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.codec.context import Flags
 from av.filter import Graph
+from av.filter.context import FilterContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 from wentlive_common.errors import Transient
 
-from wentlive_devkit.tiktok import avc
-from wentlive_devkit.tiktok.flv import (
-    AUDIO,
-    VIDEO,
-    Sample,
-    aac_frame_body,
-    aac_header_body,
-    avc_frame_body,
-    avc_header_body,
-    metadata_body,
-)
+from wentlive_devkit.tiktok import avc, flv, hevc
+from wentlive_devkit.tiktok.flv import AUDIO, VIDEO, Sample, aac_frame_body, aac_header_body, metadata_body
 from wentlive_devkit.tiktok.scenario import AAC_FRAME, SAMPLE_RATE, MediaScript
+from wentlive_devkit.tiktok.twists import VideoCodec
 
 AUDIO_BITRATE = 64_000
 _PRIMING_FRAMES = 8
+# The encoder hands out each frame's sound with the next packet, so the eighth packet plays what came seven before it.
+_PRIMING_SAMPLES = (_PRIMING_FRAMES - 1) * AAC_FRAME
+_FLASH_S = 0.1
 _Frame = TypeVar("_Frame", VideoFrame, AudioFrame)
 
 
@@ -70,35 +66,35 @@ def encode(plan: ClipPlan, stopped: Callable[[], bool]) -> Clip:
                 "width": media.width,
                 "height": media.height,
                 "framerate": media.fps,
-                "videocodecid": 7,
+                "videocodecid": _wrapping(media.codec).flv_id,
                 "videodatarate": media.bitrate / 1000,
                 "audiocodecid": 10,
                 "audiosamplerate": SAMPLE_RATE,
                 "audiodatarate": AUDIO_BITRATE / 1000,
             }
         ),
-        video_header=avc_header_body(video_config),
+        video_header=_wrapping(media.codec).header(video_config),
         audio_header=aac_header_body(audio_config),
         cover_png=_still(plan),
     )
 
 
 def _encode_video(plan: ClipPlan, stopped: Callable[[], bool]) -> tuple[bytes, list[Sample]]:
-    media = plan.media
-    context = VideoCodecContext.create("libx264", "w")
+    media, wrapping = plan.media, _wrapping(plan.media.codec)
+    context = cast("VideoCodecContext", VideoCodecContext.create(wrapping.encoder, "w"))
     context.width, context.height, context.pix_fmt = media.width, media.height, "yuv420p"
     context.framerate, context.time_base = Fraction(media.fps), Fraction(1, media.fps)
     context.bit_rate, context.gop_size, context.max_b_frames = media.bitrate, media.gop_s * media.fps, 0
     context.thread_count = 1
     context.flags |= Flags.global_header
+    gop = f"scenecut=0:keyint={context.gop_size}:min-keyint={context.gop_size}"
     rate = str(media.bitrate)
-    context.options = {
-        "preset": "superfast",
-        "profile": "main",
-        "x264-params": f"scenecut=0:keyint={context.gop_size}:min-keyint={context.gop_size}",
-        "maxrate": rate,
-        "bufsize": rate,
-    }
+    if media.codec == "h264":
+        rates = {"maxrate": rate, "bufsize": rate}
+        context.options = {"preset": "superfast", "profile": "main", "x264-params": gop, **rates}
+    else:
+        alone = "bframes=0:open-gop=0:pools=none:frame-threads=1:repeat-headers=0:info=0:log-level=none"
+        context.options = {"preset": "ultrafast", "x265-params": f"{gop}:{alone}"}
     context.open()
     frames = _unless(stopped, islice(_pictures(plan), media.fps * media.loop_s))
     samples = [
@@ -106,15 +102,49 @@ def _encode_video(plan: ClipPlan, stopped: Callable[[], bool]) -> tuple[bytes, l
             at_ms=number * 1000 // media.fps,
             kind=VIDEO,
             keyframe=packet.is_keyframe,
-            body=avc_frame_body(avc.length_prefixed(bytes(packet)), keyframe=packet.is_keyframe),
+            body=wrapping.frame(wrapping.prefixed(bytes(packet)), keyframe=packet.is_keyframe),
         )
         for number, packet in enumerate(_encoded(context, frames))
     ]
-    return avc.configuration(bytes(context.extradata or b"")), samples
+    return wrapping.configuration(bytes(context.extradata or b"")), samples
+
+
+class _Framing(Protocol):
+    def __call__(self, frame: bytes, *, keyframe: bool) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrapping:
+    """How a codec's output comes into FLV."""
+
+    encoder: str
+    flv_id: int
+    configuration: Callable[[bytes], bytes]
+    prefixed: Callable[[bytes], bytes]
+    header: Callable[[bytes], bytes]
+    frame: _Framing
+
+
+def _wrapping(codec: VideoCodec) -> _Wrapping:
+    match codec:
+        case "h264":
+            return _Wrapping(
+                "libx264", 7, avc.configuration, avc.length_prefixed, flv.avc_header_body, flv.avc_frame_body
+            )
+        case "hevc":
+            fourcc = int.from_bytes(b"hvc1", "big")
+            own = (flv.hevc_header_body, flv.hevc_frame_body)
+            return _Wrapping("libx265", fourcc, hevc.configuration, hevc.length_prefixed, *own)
+        case "hevc_legacy":
+            own = (flv.legacy_hevc_header_body, flv.legacy_hevc_frame_body)
+            return _Wrapping("libx265", 12, hevc.configuration, hevc.length_prefixed, *own)
 
 
 def _encode_audio(plan: ClipPlan, stopped: Callable[[], bool]) -> tuple[bytes, list[Sample]]:
-    """The tone repeats every second, so any whole number of seconds of it joins up with itself."""
+    """The tone repeats every second, so any whole number of seconds of it joins up with itself.
+
+    It beeps when the picture flashes: at the start of each second of the clip.
+    """
     context = AudioCodecContext.create("aac", "w")
     context.sample_rate, context.layout, context.format = SAMPLE_RATE, "stereo", "fltp"
     context.bit_rate, context.time_base = AUDIO_BITRATE, Fraction(1, SAMPLE_RATE)
@@ -153,12 +183,13 @@ def _pictures(plan: ClipPlan) -> Iterator[VideoFrame]:
     bar = graph.add("color", f"color={second}:size={max(media.width // 18, 4)}x{media.height // 3}:rate={rate}")
     with_counter = graph.add("overlay", "x=(W-w)/2:y=(H-h)/3")
     with_bar = graph.add("overlay", "x=mod(t*W/4\\,W):y=H-h")
+    marker, flash = _marker(graph, media)
     shape = graph.add("format", "pix_fmts=yuv420p")
     background.link_to(with_counter, 0, 0)
     counter.link_to(with_counter, 0, 1)
     with_counter.link_to(with_bar, 0, 0)
     bar.link_to(with_bar, 0, 1)
-    graph.link_nodes(with_bar, shape, graph.add("buffersink")).configure()
+    graph.link_nodes(with_bar, marker, flash, shape, graph.add("buffersink")).configure()
     while True:
         picture = graph.vpull()
         # The sources mark every picture as intra, which x264 would take as an order.
@@ -166,14 +197,25 @@ def _pictures(plan: ClipPlan) -> Iterator[VideoFrame]:
         yield picture
 
 
+def _marker(graph: Graph, media: MediaScript) -> tuple[FilterContext, FilterContext]:
+    """A dark square in the upper left corner that flashes at the start of each second."""
+    side = media.width // 6 // 2 * 2
+    box = f"x=0:y=0:w={side}:h={side}:t=fill"
+    return (
+        graph.add("drawbox", f"{box}:color=black"),
+        graph.add("drawbox", f"{box}:color=white:enable=lt(mod(t\\,1)\\,{_FLASH_S})"),
+    )
+
+
 def _tones(tone_hz: int) -> Iterator[AudioFrame]:
     """A quiet tone with a beep each second."""
     graph = Graph()
-    source = graph.add(
-        "sine", f"frequency={tone_hz}:beep_factor=3:sample_rate={SAMPLE_RATE}:samples_per_frame={AAC_FRAME}"
-    )
+    source = graph.add("sine", f"frequency={tone_hz}:beep_factor=3:sample_rate={SAMPLE_RATE}")
+    start = graph.add("atrim", f"start_sample={SAMPLE_RATE - _PRIMING_SAMPLES}")
     shape = graph.add("aformat", f"sample_fmts=fltp:channel_layouts=stereo:sample_rates={SAMPLE_RATE}")
-    graph.link_nodes(source, shape, graph.add("abuffersink")).configure()
+    frames = graph.add("asetnsamples", f"n={AAC_FRAME}")
+    stamps = graph.add("asetpts", "N/SR/TB")
+    graph.link_nodes(source, start, shape, frames, stamps, graph.add("abuffersink")).configure()
     while True:
         yield cast("AudioFrame", graph.pull())
 

@@ -41,6 +41,7 @@ class Control:
             Route("/_sim/crowd/{handle}/{action}", self.crowd_control, methods=["POST"]),
             Route("/_sim/creators/{handle}/traps", self.traps, methods=["POST"]),
             Route("/_sim/creators/{handle}/rename", self.rename, methods=["POST"]),
+            Route("/_sim/creators/{handle}/sent", self.sent),
             Route("/_sim/creators/{handle}/{action}", self.broadcast, methods=["POST"]),
         ]
 
@@ -82,6 +83,11 @@ class Control:
         else:
             raise HTTPException(404)
         return JSONResponse(describe_broadcast(broadcast, self._world.now()))
+
+    async def sent(self, request: Request) -> Response:
+        """What the viewers of the creator's last broadcast were sent."""
+        broadcast = self._world.creator(request.path_params["handle"]).latest(self._world.now())
+        return JSONResponse([viewing.describe() for viewing in broadcast.viewings] if broadcast else [])
 
     async def crowd(self, _request: Request) -> Response:
         return JSONResponse(self._the_crowd().describe())

@@ -10,6 +10,10 @@ SCRIPT = 18
 _AAC_STEREO_16_BIT = 0xAF
 _AVC_KEYFRAME = 0x17
 _AVC_INTERFRAME = 0x27
+_KEY, _INTER = 0x10, 0x20
+_ENHANCED = 0x80
+_CODED_X = 3
+_LEGACY_HEVC = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,25 @@ def avc_header_body(config: bytes) -> bytes:
 def avc_frame_body(frame: bytes, *, keyframe: bool) -> bytes:
     """Length-prefixed NAL units; no B-frames, so the composition time is zero."""
     return bytes([_AVC_KEYFRAME if keyframe else _AVC_INTERFRAME, 1, 0, 0, 0]) + frame
+
+
+def hevc_header_body(config: bytes) -> bytes:
+    """Enhanced FLV: the sequence header that carries an HEVCDecoderConfigurationRecord."""
+    return bytes([_ENHANCED | _KEY, *b"hvc1"]) + config
+
+
+def hevc_frame_body(frame: bytes, *, keyframe: bool) -> bytes:
+    """Enhanced FLV's CodedFramesX, which has no composition time."""
+    return bytes([_ENHANCED | (_KEY if keyframe else _INTER) | _CODED_X, *b"hvc1"]) + frame
+
+
+def legacy_hevc_header_body(config: bytes) -> bytes:
+    """As H.264's, under the codec id that Chinese CDNs gave to H.265."""
+    return bytes([_KEY | _LEGACY_HEVC, 0, 0, 0, 0]) + config
+
+
+def legacy_hevc_frame_body(frame: bytes, *, keyframe: bool) -> bytes:
+    return bytes([(_KEY if keyframe else _INTER) | _LEGACY_HEVC, 1, 0, 0, 0]) + frame
 
 
 def aac_header_body(config: bytes) -> bytes:

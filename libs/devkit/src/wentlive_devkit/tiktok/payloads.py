@@ -49,8 +49,9 @@ class Payloads:
         script = CreatorScript(handle="crowd_template", nickname="One of the crowd")
         creator = Creator(script, handle="crowd-handle", user_id="crowd-id", sec_uid="MS4wLjABAAAAcrowd-id")
         now = self._world.now()
-        over = Broadcast("1", "1", LiveScript(), now - 7200, self._world.wall(), now - 3600, 0, [])
-        on = Broadcast("1", "1", LiveScript(title="One of many"), now, self._world.wall(), None, 0, [])
+        wall, media = self._world.wall(), self._world.scenario.media
+        over = Broadcast("1", "1", LiveScript(), now - 7200, wall, now - 3600, 0, [], media)
+        on = Broadcast("1", "1", LiveScript(title="One of many"), now, wall, None, 0, [], media)
         answers: list[Json] = []
         for broadcast in (over, on):
             info = self._user_info(creator, broadcast, gated=False)
@@ -180,7 +181,7 @@ class Payloads:
                 "peer_anchor_level": 20,
                 "default_audio_track": "en",
             },
-            "data": {key: {"main": self._source(broadcast, key)} for key in keys},
+            "data": {key: self._variant(broadcast, key) for key in keys},
         }
         return {
             "pull_data": {
@@ -197,18 +198,22 @@ class Payloads:
             "push_data": {"push_stream_level": 0, "resolution_params": {}, "stream_data": ""},
         }
 
-    def _source(self, broadcast: Broadcast, key: str) -> Json:
-        media = self._world.scenario.media
+    def _variant(self, broadcast: Broadcast, key: str) -> Json:
+        main = {"main": self._source(broadcast, key)}
+        return main | {"backup": self._source(broadcast, key, "&backup=1")} if broadcast.script.backup else main
+
+    def _source(self, broadcast: Broadcast, key: str, mark: str = "") -> Json:
+        flv = self._stream_url(broadcast, key, ".flv") + ("&only_audio=1" if key == "ao" else "") + mark
         return {
-            "flv": self._stream_url(broadcast, key, ".flv") + ("&only_audio=1" if key == "ao" else ""),
-            "hls": "" if key == "ao" else self._stream_url(broadcast, key, "/index.m3u8"),
+            "flv": "" if broadcast.script.stream in ("hls", "hls_fmp4") else flv,
+            "hls": "" if key == "ao" else self._stream_url(broadcast, key, "/index.m3u8") + mark,
             "cmaf": "",
             "dash": "",
             "lls": "",
             "tsl": "",
             "tile": "",
             "rtc": "",
-            "sdk_params": _sdk_params(media, key),
+            "sdk_params": _sdk_params(broadcast.media, key),
         }
 
     def _stream_url(self, broadcast: Broadcast, key: str, ending: str) -> str:
@@ -317,7 +322,7 @@ def _sdk_params(media: MediaScript, key: str) -> str:
     return json.dumps(
         {
             "Auto": {"Enable": 1, "Demotion": {"StallCount": 4}},
-            "VCodec": "h264",
+            "VCodec": "h264" if media.codec == "h264" else "h265",
             "stream_suffix": "" if key == "origin" else key,
             "resolution": "" if audio else f"{media.width}x{media.height}",
             "vbitrate": 0 if audio else media.bitrate,

@@ -13,6 +13,7 @@ from wentlive_common.model import Handle
 from wentlive_devkit.tiktok.crowd import CrowdScript
 from wentlive_devkit.tiktok.script import Script, Seconds
 from wentlive_devkit.tiktok.traps import TrapScript
+from wentlive_devkit.tiktok.twists import Accident, AnyTurn, VideoCodec
 
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 AAC_FRAME = 1024
@@ -21,6 +22,24 @@ SAMPLE_RATE = 48_000
 
 class InvalidScenario(InvalidInput):
     """The scenario cannot be read."""
+
+
+class MediaScript(Script):
+    """How a picture is encoded. The loop must hold whole GOPs and whole AAC frames."""
+
+    width: Annotated[int, Field(ge=64, le=1920, multiple_of=2)] = 360
+    height: Annotated[int, Field(ge=64, le=1920, multiple_of=2)] = 640
+    fps: Annotated[int, Field(ge=5, le=60)] = 24
+    gop_s: Annotated[int, Field(ge=1, le=32)] = 2
+    loop_s: Annotated[int, Field(ge=8, le=64)] = 8
+    bitrate: Annotated[int, Field(ge=50_000, le=8_000_000)] = 600_000
+    codec: VideoCodec = "h264"
+
+    @model_validator(mode="after")
+    def _loop_is_exact(self) -> Self:
+        if self.loop_s % self.gop_s or self.loop_s * SAMPLE_RATE % AAC_FRAME:
+            raise ValueError("loop_s must be a multiple of 8 and of gop_s")
+        return self
 
 
 class LiveScript(Script):
@@ -32,8 +51,35 @@ class LiveScript(Script):
     viewers: Annotated[int, Field(ge=0)] = 42
     cut_after_s: tuple[Seconds, ...] = ()
     """Moments of the live at which every connection is dropped in the middle of an FLV tag."""
-    stream: Literal["flv", "not_flv", "missing"] = "flv"
-    """What the stream's URL gives: media, a web page with status 200, or 404."""
+    stream: Literal["flv", "web_page", "missing", "main_missing", "hls", "hls_fmp4"] = "flv"
+    """What the stream's URLs give: media, a web page with status 200, 404, or 404 unless it is the backup's.
+
+    With `hls` (MPEG-TS) and `hls_fmp4` no FLV is offered at all.
+    """
+    backup: bool = False
+    """Whether a backup is offered beside each stream."""
+    waits_for_viewer: bool = False
+    """The media begins, and its moments count, when the first viewer comes."""
+    piece_s: Annotated[float, Field(ge=0.01, le=10)] = 0.1
+    """So often a viewer is sent what has come up meanwhile; a CDN passes on each frame as the encoder brings it."""
+    lead_s: Seconds = 0
+    """How much of it lies behind the first viewer then."""
+    pace: Annotated[float, Field(gt=0, le=10_000)] = 1.0
+    """Seconds of media in a second, as fast as the viewer takes them."""
+    first_stamp_ms: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    """The first timestamp; some random one otherwise."""
+    turns: tuple[AnyTurn, ...] = ()
+    """In the order in which they come."""
+    accidents: tuple[Accident, ...] = ()
+    seed: int = 1
+    """What is random about accidents is the same for the same seed."""
+
+    @model_validator(mode="after")
+    def _turns_are_in_order(self) -> Self:
+        moments = [turn.at_s for turn in self.turns]
+        if moments != sorted(moments):
+            raise ValueError("turns must be in the order in which they come")
+        return self
 
 
 class CreatorScript(Script):
@@ -47,29 +93,14 @@ class CreatorScript(Script):
     past_live: bool = True
     """Whether there was a live yesterday; TikTok calls people "not found" who never had one."""
     lives: tuple[LiveScript, ...] = ()
+    media: MediaScript | None = None
+    """Their own; the scenario's when there is none."""
     traps: TrapScript = TrapScript()
 
     @model_validator(mode="after")
     def _lives_fit_the_kind(self) -> Self:
         if self.kind == "never_live" and self.lives:
             raise ValueError(f"{self.handle} never goes live, so it cannot have lives")
-        return self
-
-
-class MediaScript(Script):
-    """How every creator's picture is encoded. The loop must hold whole GOPs and whole AAC frames."""
-
-    width: Annotated[int, Field(ge=64, le=1920, multiple_of=2)] = 360
-    height: Annotated[int, Field(ge=64, le=1920, multiple_of=2)] = 640
-    fps: Annotated[int, Field(ge=5, le=60)] = 24
-    gop_s: Annotated[int, Field(ge=1, le=8)] = 2
-    loop_s: Annotated[int, Field(ge=8, le=64)] = 8
-    bitrate: Annotated[int, Field(ge=50_000, le=8_000_000)] = 600_000
-
-    @model_validator(mode="after")
-    def _loop_is_exact(self) -> Self:
-        if self.loop_s % self.gop_s or self.loop_s * SAMPLE_RATE % AAC_FRAME:
-            raise ValueError("loop_s must be a multiple of 8 and of gop_s")
         return self
 
 

@@ -23,10 +23,12 @@ from wentlive_devkit.tiktok.control import Control
 from wentlive_devkit.tiktok.crowd import Crowd, CrowdFirst
 from wentlive_devkit.tiktok.delivery import FlvDelivery, breaking_off_is_no_error
 from wentlive_devkit.tiktok.gate import Gate, OwnProxy, has_session
+from wentlive_devkit.tiktok.ledger import Viewing
 from wentlive_devkit.tiktok.payloads import Payloads, signature
-from wentlive_devkit.tiktok.scenario import Scenario
+from wentlive_devkit.tiktok.playout import Playout
+from wentlive_devkit.tiktok.scenario import LiveScript, Scenario
 from wentlive_devkit.tiktok.studio import Studio, open_studio
-from wentlive_devkit.tiktok.world import Broadcast, Creator, World
+from wentlive_devkit.tiktok.world import ENDED, Broadcast, Creator, World
 
 HOST = "127.0.0.1"
 _STREAM = re.compile(r"stream-([0-9]+)(?:_hd)?")
@@ -97,7 +99,8 @@ class _Site:
             Route("/share/live/{room_id}", self.share_link),
             Route("/stream/{name}.flv", self.flv),
             Route("/stream/{name}/index.m3u8", self.playlist),
-            Route("/stream/{name}/{number:int}.ts", self.segment),
+            Route("/stream/{name}/init.mp4", self.init_segment),
+            Route("/stream/{name}/{number:int}.{container}", self.segment),
             Route("/img/{handle}/avatar.png", self.avatar),
             Route("/img/{handle}/cover.png", self.cover),
             *Control(self._world, crowd).routes(),
@@ -153,25 +156,58 @@ class _Site:
 
     async def flv(self, request: Request) -> ASGIApp:
         creator, broadcast = self._stream(request)
-        if broadcast.script.stream == "not_flv":
+        if broadcast.script.stream == "web_page":
             return HTMLResponse(_NOT_A_STREAM)
         playout = await self._studio.playout(creator, broadcast)
-        return FlvDelivery(self._world, broadcast, playout, audio_only=request.query_params.get("only_audio") == "1")
+        broadcast.watch(self._world.now())
+        query = request.query_params
+        return FlvDelivery(
+            self._world, broadcast, playout, audio_only=query.get("only_audio") == "1", backup="backup" in query
+        )
 
     async def playlist(self, request: Request) -> Response:
-        _, broadcast = self._stream(request)
-        text = hls.playlist(broadcast.position_ms(self._world.now()), f"?{request.url.query}")
+        creator, broadcast = self._stream(request, lingers_s=hls.LINGERS_S)
+        if broadcast.script.stream == "web_page":
+            return HTMLResponse(_NOT_A_STREAM)
+        await self._studio.playout(creator, broadcast)
+        broadcast.watch(self._world.now())
+        position_ms, over = self._come_to(broadcast)
+        text = hls.playlist(position_ms, f"?{request.url.query}", container=_container(broadcast), over=over)
         if text is None:
             raise HTTPException(404)
         return Response(text, media_type="application/vnd.apple.mpegurl", headers={"cache-control": "no-cache"})
 
+    async def init_segment(self, request: Request) -> Response:
+        playout = await self._studio.playout(*self._stream(request, lingers_s=hls.LINGERS_S))
+        return Response(await asyncio.to_thread(hls.init_segment, playout), media_type="video/mp4")
+
     async def segment(self, request: Request) -> Response:
-        creator, broadcast = self._stream(request)
+        creator, broadcast = self._stream(request, lingers_s=hls.LINGERS_S)
         number: int = request.path_params["number"]
-        if not hls.is_available(number, broadcast.position_ms(self._world.now())):
+        container = _container(broadcast)
+        position_ms, over = self._come_to(broadcast)
+        if request.path_params["container"] != container or not hls.is_available(number, position_ms, over=over):
             raise HTTPException(404)
         playout = await self._studio.playout(creator, broadcast)
-        return Response(await asyncio.to_thread(hls.segment, playout, number), media_type="video/mp2t")
+        until_ms = position_ms if over else None
+        media = await asyncio.to_thread(hls.segment, playout, number, container=container, until_ms=until_ms)
+        self._note(broadcast, playout, hls.span(playout, number, until_ms))
+        return Response(media, media_type=hls.MEDIA_TYPES[container])
+
+    def _come_to(self, broadcast: Broadcast) -> tuple[int, bool]:
+        """Where the live is, and whether that is its end."""
+        now = self._world.now()
+        over = broadcast.status(now) == ENDED
+        return broadcast.position_ms(broadcast.ends if over and broadcast.ends is not None else now), over
+
+    def _note(self, broadcast: Broadcast, playout: Playout, span: tuple[int, int]) -> None:
+        """All segments that were fetched are one viewing: HLS knows no connections."""
+        viewing = next((viewing for viewing in broadcast.viewings if viewing.protocol == "hls"), None)
+        if viewing is None:
+            viewing = Viewing("hls", False, playout.position_ms(span[0]), playout.fps)
+            viewing.enter("joined")
+            broadcast.viewings.append(viewing)
+        viewing.count(playout.samples(*span))
 
     async def avatar(self, request: Request) -> Response:
         script = self._world.creator(request.path_params["handle"]).script
@@ -183,11 +219,11 @@ class _Site:
             raise HTTPException(404)
         return Response((await self._studio.clip(creator)).cover_png, media_type="image/png")
 
-    def _stream(self, request: Request) -> tuple[Creator, Broadcast]:
+    def _stream(self, request: Request, *, lingers_s: float = 0) -> tuple[Creator, Broadcast]:
         """The live behind a stream's URL; 404 when it is over, 403 when the URL is not one we gave out."""
         name = _STREAM.fullmatch(request.path_params["name"])
-        found = self._world.find_stream(name[1]) if name else None
-        if found is None or found[1].script.stream == "missing":
+        found = self._world.find_stream(name[1], lingers_s=lingers_s) if name else None
+        if found is None or _is_missing(found[1].script, request):
             raise HTTPException(404)
         stale = self._world.traps.of(found[0].handle).stale_streams
         if stale is not None:
@@ -198,6 +234,14 @@ class _Site:
         ):
             raise HTTPException(403)
         return found
+
+
+def _is_missing(live: LiveScript, request: Request) -> bool:
+    return live.stream == "missing" or (live.stream == "main_missing" and "backup" not in request.query_params)
+
+
+def _container(broadcast: Broadcast) -> hls.Container:
+    return "m4s" if broadcast.script.stream == "hls_fmp4" else "ts"
 
 
 def _refuse(_request: Request, error: Exception) -> Response:

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 from wentlive_devkit.tiktok.clip import Clip, ClipPlan, encode
 from wentlive_devkit.tiktok.playout import Playout
-from wentlive_devkit.tiktok.scenario import CreatorScript, Scenario
+from wentlive_devkit.tiktok.scenario import CreatorScript, LiveScript, Scenario
+from wentlive_devkit.tiktok.twists import FormatTurn
 from wentlive_devkit.tiktok.world import Broadcast, Creator
 
 _MOST_KEPT = 32
@@ -20,20 +21,33 @@ class Studio:
     """The clips of a scenario, in the making from the start; whoever asks early waits."""
 
     def __init__(self, scenario: Scenario, pool: ThreadPoolExecutor) -> None:
-        loop = asyncio.get_running_loop()
+        self._loop, self._pool = asyncio.get_running_loop(), pool
+        self._scenario = scenario
         self._stopped = threading.Event()
-        self._clips = {
-            script.handle: loop.run_in_executor(pool, self._make, _plan(scenario, script))
-            for script in scenario.creators
-            if script.kind != "never_live"
-        }
+        self._clips: dict[ClipPlan, asyncio.Future[Clip]] = {}
+        for script in scenario.creators:
+            if script.kind != "never_live":
+                self._clip(_plan(scenario, script))
+                for live in script.lives:
+                    self._formats(script, live)
 
     async def clip(self, creator: Creator) -> Clip:
         """The creator's clip; raises EncodingStopped when the studio closes first."""
-        return await asyncio.shield(self._clips[creator.script.handle])
+        return await asyncio.shield(self._clip(_plan(self._scenario, creator.script)))
 
     async def playout(self, creator: Creator, broadcast: Broadcast) -> Playout:
-        return Playout(await self.clip(creator), broadcast.base_ms)
+        live = broadcast.script
+        formats = [await asyncio.shield(clip) for clip in self._formats(creator.script, live)]
+        return Playout(await self.clip(creator), broadcast.base_ms, live.turns, formats)
+
+    def _formats(self, script: CreatorScript, live: LiveScript) -> list[asyncio.Future[Clip]]:
+        turns = [turn for turn in live.turns if isinstance(turn, FormatTurn)]
+        return [self._clip(_plan(self._scenario, script, turn)) for turn in turns]
+
+    def _clip(self, plan: ClipPlan) -> asyncio.Future[Clip]:
+        if plan not in self._clips:
+            self._clips[plan] = self._loop.run_in_executor(self._pool, self._make, plan)
+        return self._clips[plan]
 
     def stop(self) -> None:
         """Unfinished clips are given up within a frame."""
@@ -65,5 +79,9 @@ async def open_studio(scenario: Scenario) -> AsyncGenerator[Studio]:
         pool.shutdown()
 
 
-def _plan(scenario: Scenario, script: CreatorScript) -> ClipPlan:
-    return ClipPlan(media=scenario.media, colours=script.colours, tone_hz=script.tone_hz)
+def _plan(scenario: Scenario, script: CreatorScript, turn: FormatTurn | None = None) -> ClipPlan:
+    media = scenario.media if script.media is None else script.media
+    if turn is not None:
+        given = {"width": turn.width, "height": turn.height, "codec": turn.codec}
+        media = media.model_copy(update={name: value for name, value in given.items() if value is not None})
+    return ClipPlan(media=media, colours=script.colours, tone_hz=script.tone_hz)

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from wentlive_common.clock import Clock
 from wentlive_common.errors import Conflict, NotFound
 
-from wentlive_devkit.tiktok.scenario import CreatorScript, LiveScript, Scenario
+from wentlive_devkit.tiktok.ledger import Viewing
+from wentlive_devkit.tiktok.scenario import CreatorScript, LiveScript, MediaScript, Scenario
 from wentlive_devkit.tiktok.traps import Traps, TrapScript
 
 LIVE = 2
@@ -39,15 +40,30 @@ class Broadcast:
     ends: float | None
     base_ms: int
     cuts: list[float]
+    media: MediaScript
     pauses: list[tuple[float, float | None]] = field(default_factory=list[tuple[float, float | None]])
+    waiting: bool = False
+    """For its first viewer: until then it is on, but does not move."""
+    viewings: list[Viewing] = field(default_factory=list[Viewing])
+
+    def watch(self, now: float) -> None:
+        """A viewer is there; for the first one the media begins, when it has waited for that."""
+        if not self.waiting:
+            return
+        self.waiting = False
+        late = now - self.script.lead_s / self.script.pace - self.started
+        self.started += late
+        self.cuts = [cut + late for cut in self.cuts]
+        if self.ends is not None:
+            self.ends += late
 
     def status(self, now: float) -> int:
-        if self.ends is not None and now >= self.ends:
+        if self.ends is not None and now >= self.ends and not self.waiting:
             return ENDED
         return PAUSED if self.pauses and self.pauses[-1][1] is None else LIVE
 
     def position_ms(self, now: float) -> int:
-        return int((now - self.started) * 1000)
+        return 0 if self.waiting else max(int((now - self.started) * 1000 * self.script.pace), 0)
 
     def cut_between(self, joined: float, now: float) -> float | None:
         """When a connection made at `joined` is dropped, if that moment has come."""
@@ -88,7 +104,7 @@ class World:
         for creator in self.creators.values():
             script = creator.script
             if script.past_live and script.kind != "never_live":
-                creator.broadcasts.append(self._broadcast(_YESTERDAY, -_A_DAY))
+                creator.broadcasts.append(self._broadcast(script, _YESTERDAY, -_A_DAY))
         self._begun = False
 
     def begin(self) -> None:
@@ -98,7 +114,7 @@ class World:
         self._begun = True
         for creator in self.creators.values():
             for live in creator.script.lives:
-                creator.broadcasts.append(self._broadcast(live, self.now() + live.starts_after_s))
+                creator.broadcasts.append(self._broadcast(creator.script, live, self.now() + live.starts_after_s))
 
     def now(self) -> float:
         """Seconds since the world began."""
@@ -120,11 +136,11 @@ class World:
     def creator_by_id(self, user_id: str) -> Creator | None:
         return next((creator for creator in self.creators.values() if creator.user_id == user_id), None)
 
-    def find_stream(self, stream_id: str) -> tuple[Creator, Broadcast] | None:
-        """The creator and the broadcast of a stream that is on now."""
+    def find_stream(self, stream_id: str, *, lingers_s: float = 0) -> tuple[Creator, Broadcast] | None:
+        """The creator and the broadcast of a stream that is on now, or was until `lingers_s` ago."""
         for creator in self.creators.values():
             broadcast = creator.latest(self.now())
-            if broadcast and broadcast.stream_id == stream_id and broadcast.status(self.now()) != ENDED:
+            if broadcast and broadcast.stream_id == stream_id and broadcast.status(self.now() - lingers_s) != ENDED:
                 return creator, broadcast
         return None
 
@@ -158,12 +174,13 @@ class World:
         if current and current.status(self.now()) != ENDED and not anew:
             raise NotNow(f"{handle} is live already, in room {current.room_id}.")
         live = live or LiveScript()
-        broadcast = self._broadcast(live, self.now() + live.starts_after_s)
+        broadcast = self._broadcast(creator.script, live, self.now() + live.starts_after_s)
         creator.broadcasts.append(broadcast)
         return broadcast
 
     def end(self, handle: str) -> Broadcast:
         broadcast = self._current(handle)
+        broadcast.waiting = False
         broadcast.ends = self.now()
         return broadcast
 
@@ -201,7 +218,7 @@ class World:
             raise NotNow(f"{handle} is not live.")
         return broadcast
 
-    def _broadcast(self, live: LiveScript, starts: float) -> Broadcast:
+    def _broadcast(self, script: CreatorScript, live: LiveScript, starts: float) -> Broadcast:
         started_at = self._epoch_at + timedelta(seconds=starts)
         return Broadcast(
             # As TikTok's own: seconds in the upper half, so that later rooms have larger numbers.
@@ -210,9 +227,11 @@ class World:
             script=live,
             started=starts,
             started_at=started_at.astimezone(UTC),
-            ends=None if live.duration_s is None else starts + live.duration_s,
-            base_ms=self._chance.randrange(60_000, 4_000_000),
-            cuts=[starts + after for after in live.cut_after_s],
+            ends=None if live.duration_s is None else starts + live.duration_s / live.pace,
+            base_ms=self._chance.randrange(60_000, 4_000_000) if live.first_stamp_ms is None else live.first_stamp_ms,
+            cuts=[starts + after / live.pace for after in live.cut_after_s],
+            media=script.media or self.scenario.media,
+            waiting=live.waits_for_viewer,
         )
 
 
