@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from wentlive_devkit.tiktok.clip import ClipPlan, encode
 from wentlive_devkit.tiktok.playout import Playout
 from wentlive_devkit.tiktok.scenario import MediaScript
+from wentlive_recorder.decoder import SampleDecoder
 from wentlive_recorder.flv import FlvReader
 from wentlive_recorder.muxer import PartMuxer
-from wentlive_recorder.samples import SampleDecoder
 from wentlive_recorder.splitter import PartSplitter, Start, Write
 
 MEDIA = MediaScript(width=720, height=1280, fps=30, gop_s=2, loop_s=8, bitrate=2_000_000)
@@ -41,9 +41,8 @@ class Measured:
 
     def feed(self, chunk: bytes) -> None:
         started = time.process_time()
-        for tag in self.reader.feed(chunk):
-            unit = self.decoder.decode(tag)
-            for action in self.splitter.push(unit, expects_audio=True) if unit else ():
+        for unit in self.decoder.units(self.reader.feed(chunk)):
+            for action in self.splitter.push(unit, expects_audio=True):
                 if isinstance(action, Start):
                     self.muxer = PartMuxer(action)
                 elif isinstance(action, Write) and self.muxer:
@@ -57,7 +56,9 @@ class Measured:
             raise SystemExit("nothing was recorded")
         started = time.perf_counter()
         _, ending = self.muxer.close()
-        return (time.perf_counter() - started) * 1000, len(ending.tail)
+        for _ in ending.tail:
+            pass
+        return (time.perf_counter() - started) * 1000, ending.tail_size
 
 
 def memory() -> float:

@@ -28,7 +28,7 @@ async def ensured(azurite, *origins: str) -> str:
     async with open_blob_grants(connection, CONTAINER, SystemClock(), origins) as grants:
         await grants.ensure_container()
         await grants.ensure_container()
-        [media, *_] = await grants.grants(["7/x/a1-p1"], 60)
+        [media, *_] = await grants.grants(["7/x/a1-p1.mp4"], 60)
     return media.url.get_secret_value()
 
 

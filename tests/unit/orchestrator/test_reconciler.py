@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 from prometheus_client import CollectorRegistry
+from wentlive_common.blobs import part_blobs, recording_blobs
+from wentlive_common.job import Salvaged
 from wentlive_orchestrator.domain import (
     Policy,
     on_attempt_planned,
@@ -64,10 +66,10 @@ class World:
     async def attempts(self):
         return [(attempt.state, attempt.gone) for attempt in (await self.recording()).attempts]
 
-    async def report(self, state="recording", *parts, outcome=None):
+    async def report(self, state="recording", *parts, outcome=None, **more):
         recording = await self.recording()
         attempt = recording.attempts[-1]
-        report = self.words.report(attempt.report_sequence + 1, state, *parts, outcome=outcome)
+        report = self.words.report(attempt.report_sequence + 1, state, *parts, outcome=outcome, **more)
         await self.ledger.change(
             recording.recording_id, lambda r, now: on_report(r, attempt.number, report, now, POLICY)
         )
@@ -94,13 +96,10 @@ async def test_a_live_gets_one_recorder_with_a_job_of_its_own(world):
     assert name == f"rec-{recording.recording_id}-1"
     assert hash_token(job.report_token.get_secret_value()) == attempt.token_hash
     assert str(job.report_url) == f"http://127.0.0.1:1/v1/recordings/{recording.recording_id}/attempts/1/reports"
-    assert [grant.blob.rpartition("/")[2] for grant in job.grants][:4] == [
-        "a1-p1.mp4",
-        "a1-p1.index",
-        "a1-p1.jpg",
-        "a1-p2.mp4",
-    ]
-    assert len(job.grants) == 12
+    prefix = recording.blob_prefix
+    expected = [*(blob for part in range(1, 5) for blob in part_blobs(prefix, 1, part)), *recording_blobs(prefix, 1)]
+    assert [grant.blob for grant in job.grants] == expected
+    assert (job.task, job.salvage) == ("record", ())
     assert attempt.runtime == {"id": 1}
 
 
@@ -146,13 +145,52 @@ async def test_a_finished_recorder_may_leave_by_itself_and_is_then_cleaned_up(wo
     await world.turn()
     await world.report("recording", world.words.part())
     await world.end()
-    await world.report("done", outcome="ended")
+    await world.report("done", world.words.part(state="closed"), outcome="ended")
     await world.turn()
     assert await world.attempts() == [("done", False)]
     world.runtime.exit(world.runtime.started[0])
     await world.turn()
     assert await world.attempts() == [("done", True)]
     assert await world.store.active() == []
+
+
+async def test_what_a_dead_recorder_left_is_the_next_ones_to_close(world):
+    await world.live()
+    await world.turn()
+    await world.report("recording", world.words.part(1, "closed"), world.words.part(2))
+    world.runtime.exit(world.runtime.started[0], 137)
+    await world.turn()
+    await world.turn(1)
+    recording, job = await world.recording(), world.runtime.jobs[world.runtime.started[1]]
+    assert (job.task, job.attempt) == ("record", 2)
+    assert [(part.attempt, part.part, part.known is None) for part in job.salvage] == [
+        (1, 2, False), (1, 3, True), (1, 4, True), (1, 5, True),
+    ]  # fmt: skip
+    granted = {grant.blob for grant in job.grants}
+    assert {blob for part in job.salvage for blob in (part.blob, part.index_blob)} <= granted
+    assert job.salvage[0].blob == part_blobs(recording.blob_prefix, 1, 2).media
+
+
+async def test_when_the_live_is_over_a_recorder_is_started_for_what_was_left_open(world):
+    await world.live()
+    await world.turn()
+    await world.report("recording", world.words.part(1))
+    await world.end()
+    world.runtime.exit(world.runtime.started[0], 137)
+    await world.turn()
+    await world.turn(1)
+    job = world.runtime.jobs[world.runtime.started[1]]
+    assert (job.task, [part.part for part in job.salvage]) == ("salvage", [1, 2, 3, 4])
+    blobs = {grant.blob.rpartition("/")[2] for grant in job.grants}
+    assert {"a1-p1.mp4", "a1-p1.index", "a2.log", "recording.json"} <= blobs
+    assert not [blob for blob in blobs if blob.startswith("a2-p")]
+    closed = Salvaged(attempt=1, part=1, report=world.words.part(1, "closed", 1200))
+    await world.report("done", outcome="ended", salvaged=(closed, Salvaged(attempt=1, part=2)))
+    world.runtime.exit(world.runtime.started[1])
+    await world.turn()
+    recording = await world.recording()
+    assert (recording.state, recording.settled, recording.trouble) == ("completed", True, None)
+    assert len(world.runtime.started) == 2
 
 
 async def test_a_finished_recorder_that_stays_is_deleted(world):

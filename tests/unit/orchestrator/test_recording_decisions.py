@@ -3,6 +3,7 @@
 import pytest
 from wentlive_common.events import BroadcastPaused, RecordingFailed
 from wentlive_common.ids import new_ulid
+from wentlive_common.job import Salvaged
 from wentlive_orchestrator.domain import (
     Policy,
     accepts,
@@ -59,12 +60,12 @@ class Story:
         number = len(self.recording.attempts)
         return self._keep(on_attempt_started(self.recording, number, {"pid": 1}, self.clock.now()))
 
-    def report(self, state="recording", *parts, outcome=None, reason=None, number=None, sequence=None):
+    def report(self, state="recording", *parts, outcome=None, reason=None, number=None, sequence=None, salvaged=()):
         number = number or len(self.recording.attempts)
         attempt = self.recording.attempt(number)
         assert attempt is not None
         sequence = sequence or attempt.report_sequence + 1
-        report = self.words.report(sequence, state, *parts, outcome=outcome, reason=reason)
+        report = self.words.report(sequence, state, *parts, outcome=outcome, reason=reason, salvaged=salvaged)
         return self._keep(on_report(self.recording, number, report, self.clock.now(), self.policy))
 
     def lost(self, reason="it died"):
@@ -138,7 +139,7 @@ def test_a_pause_keeps_it_open(story, words):
 
 
 def test_an_end_that_only_the_recorder_saw_is_believed_after_a_silence(story, words):
-    story.attempt().report("recording", words.part()).report("done", outcome="ended")
+    story.attempt().report("recording", words.part()).report("done", words.part(state="closed"), outcome="ended")
     assert story.state == "finishing"
     assert not story.due
     assert story.later(89).state == "finishing"
@@ -146,7 +147,7 @@ def test_an_end_that_only_the_recorder_saw_is_believed_after_a_silence(story, wo
 
 
 def test_the_watcher_confirms_the_end_at_once(story, words):
-    story.attempt().report("recording", words.part()).report("done", outcome="ended")
+    story.attempt().report("recording", words.part()).report("done", words.part(state="closed"), outcome="ended")
     assert story.ended().state == "completed"
 
 
@@ -207,7 +208,7 @@ def test_a_fruitful_attempt_is_replaced_at_once_and_not_held_against_it(words):
 
 
 def test_lost_after_the_end_it_is_completed_with_what_there_is(story, words):
-    story.attempt().report("recording", words.part(size=7)).ended().lost()
+    story.attempt().report("recording", words.part(state="closed", size=7)).ended().lost()
     assert story.state == "completed"
     assert story.told[-1].bytes == 7
 
@@ -280,7 +281,7 @@ def test_a_lost_recorder_is_told_to_leave_but_what_it_committed_is_kept(story, w
 
 
 def test_terminal_is_final_for_late_reports_too(story, words):
-    story.attempt().report("recording", words.part()).ended().lost()
+    story.attempt().report("recording", words.part(state="closed")).ended().lost()
     before = story.recording
     report = words.report(9, "recording", words.part(2))
     assert not accepts(story.recording, story.recording.attempts[0], report)
@@ -290,7 +291,7 @@ def test_terminal_is_final_for_late_reports_too(story, words):
 
 @pytest.mark.parametrize("sequence", [2, 3])
 def test_a_repeated_last_report_is_answered_and_changes_nothing(story, words, sequence):
-    story.attempt().report("recording", words.part()).ended().report("done", outcome="ended")
+    story.attempt().report("recording", words.part(state="closed")).ended().report("done", outcome="ended")
     before, told = story.recording, len(story.told)
     assert accepts(story.recording, story.recording.attempts[0], words.report(sequence, "done", outcome="ended"))
     story.report("done", outcome="ended", sequence=sequence)
@@ -332,7 +333,7 @@ def test_an_old_report_that_comes_late_is_ignored(story, words):
 
 
 def test_it_is_settled_only_when_every_recorder_is_gone(story, words):
-    story.attempt().report("recording", words.part()).ended().lost()
+    story.attempt().report("recording", words.part(state="closed")).ended().lost()
     assert story.recording.terminal
     assert not story.recording.settled
     story._keep(on_attempt_gone(story.recording, 1))
@@ -345,3 +346,106 @@ def test_a_recorder_that_reports_before_its_start_was_stored_is_known(story, wor
     assert story.recording.attempts[0].state == "running"
     story._keep(on_attempt_started(story.recording, 1, {"pid": 4}, story.clock.now()))
     assert story.recording.attempts[0].runtime == {"pid": 4}
+
+
+def salvaged(words, part=1, attempt=1, problem=None, duration=40):
+    return Salvaged(
+        attempt=attempt,
+        part=part,
+        report=None if problem else words.part(part, "closed", 1500, duration),
+        problem=problem,
+    )
+
+
+def test_the_next_recorder_closes_what_the_last_one_left(story, words):
+    story.attempt().report("recording", words.part(duration=40)).lost().attempt()
+    assert story.recording.last_attempt.task == "record"
+    story.report("recording", salvaged=(salvaged(words),))
+    assert story.told[-1].TYPE == "recording.part_closed"
+    assert (story.told[-1].attempt, story.told[-1].part.bytes) == (1, 1500)
+    told = len(story.told)
+    story.report("recording", salvaged=(salvaged(words),))
+    assert len(story.told) == told, "told once"
+    assert not story.recording.has_open_parts
+
+
+@pytest.mark.parametrize("over", ["ended", "stop"])
+def test_over_with_open_parts_it_is_completed_once_they_are_closed(story, words, over):
+    story.attempt().report("recording", words.part())
+    getattr(story, over)().lost()
+    assert (story.state, story.due) == ("finishing", True)
+    story.attempt()
+    assert (story.state, story.recording.last_attempt.task) == ("finishing", "salvage")
+    story.report("finishing")
+    assert story.kinds.count("started") == 1, "it records nothing"
+    assert story.command() == "continue"
+    story.report("done", outcome="ended", salvaged=(salvaged(words),))
+    assert (story.state, story.recording.trouble) == ("completed", None)
+    assert story.kinds[-2:] == ["part_closed", "completed"]
+    assert story.told[-1].bytes == 1500
+
+
+def test_a_part_that_nobody_had_heard_of_comes_to_light(story, words):
+    story.attempt().report("recording", words.part(1, "closed", duration=40)).lost().attempt()
+    story.report("recording", salvaged=(salvaged(words, 2),))
+    assert story.kinds[-2:] == ["part_opened", "part_closed"]
+    assert len(story.recording.committed_parts) == 2
+
+
+def test_what_cannot_be_closed_is_left_with_a_reason(story, words):
+    story.attempt().report("recording", words.part(), words.part(2, committed=False)).ended().lost().attempt()
+    report = (salvaged(words, problem="It holds no MP4."), Salvaged(attempt=1, part=2))
+    story.report("done", outcome="ended", salvaged=report)
+    assert story.state == "completed"
+    assert story.told[-1].trouble == "Could not be finished, but play as they are: a1-p1 (It holds no MP4.)."
+
+
+def test_closing_is_tried_again_ever_later_and_given_up_in_the_end(story, words):
+    story.attempt().report("recording", words.part()).ended().lost()
+    delays = []
+    while story.state == "finishing":
+        waited = 0
+        while not story.due:
+            waited += 5
+            story.later(5)
+        delays.append(waited)
+        story.attempt().report("finishing").report("done", outcome="failed", reason="Storage is away.")
+    assert delays == [0, 10, 20, 40, 80]
+    assert story.state == "completed"
+    assert story.recording.trouble == "Could not be finished, but play as they are: a1-p1 (Storage is away.)."
+    assert not story.due
+
+
+def test_a_failed_recording_is_closed_as_well_before_it_fails(story, words):
+    for _ in range(story.policy.max_attempts):
+        story.later(60).attempt().report("recording", words.part()).lost("it died")
+    assert story.state == "finishing"
+    story.attempt()
+    everything = tuple(salvaged(words, attempt=number, duration=6) for number in range(1, 11))
+    story.report("done", outcome="ended", salvaged=everything)
+    assert story.state == "failed"
+    assert "it died" in story.recording.failure
+
+
+def test_a_live_that_goes_on_after_all_is_recorded_after_the_closing(story, words):
+    story.attempt().report("recording", words.part(duration=40)).ended(2).lost().attempt()
+    assert story.live(3).recording.active_attempt.task == "salvage"
+    story.report("done", outcome="ended", salvaged=(salvaged(words),))
+    assert (story.state, story.due) == ("recovering", True)
+    assert story.attempt().recording.active_attempt.task == "record"
+
+
+def test_a_salvage_that_takes_for_ever_is_given_up(story, words):
+    story.attempt().report("recording", words.part()).ended().lost().attempt()
+    began = story.clock.now()
+    for _ in range(30):
+        story.later(20).report("finishing")
+    attempt = story.recording.active_attempt
+    late = overdue(story.recording, attempt, story.clock.now(), began, story.policy)
+    assert "did not close what was left open" in late
+
+
+def test_nobody_salvages_their_own_or_a_later_attempts_part(story, words):
+    story.attempt().report("recording", words.part())
+    story.report("recording", salvaged=(salvaged(words, attempt=1), salvaged(words, attempt=2)))
+    assert story.recording.attempts[0].parts[0].state == "open"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from wentlive_common.events import BroadcastEnded, BroadcastPaused, BroadcastWentLive
 from wentlive_common.ids import new_ulid
-from wentlive_common.job import PartReport, Report
+from wentlive_common.job import PartReport, Report, Salvaged
 from wentlive_orchestrator import domain
 
 POLICY = domain.Policy(max_attempts=3, ended_silence=90, ended_grace=20)
@@ -86,6 +86,7 @@ class RecordingMachine(RuleBasedStateMachine):
         report = Report(
             sequence=max(1, attempt.report_sequence + step), at=self.now, state=state,
             outcome=outcome if state == "done" else None, parts=tuple(parts),
+            salvaged=tuple(data.draw(st.lists(salvages(), max_size=2))),
         )  # fmt: skip
         self.keep(domain.on_report(self.recording, attempt.number, report, self.now, POLICY))
 
@@ -134,6 +135,23 @@ class RecordingMachine(RuleBasedStateMachine):
         assert len(opened) == len(set(opened))
 
     @invariant()
+    def it_ends_only_when_its_parts_are_closed_or_given_up(self):
+        recording = self.recording
+        if recording.terminal and recording.has_open_parts:
+            assert len(recording.salvages) >= POLICY.salvage_attempts
+        assert len(recording.salvages) <= POLICY.salvage_attempts
+        ends = [event for event in self.events if event.TYPE in ("recording.completed", "recording.failed")]
+        for event in ends:
+            assert event.trouble == recording.left_open
+
+    @invariant()
+    def salvage_is_for_what_is_over(self):
+        for attempt in self.recording.attempts:
+            if attempt.task == "salvage":
+                assert attempt.number > 1
+                assert not attempt.parts or attempt.report_sequence
+
+    @invariant()
     def it_can_go_on(self):
         """Somebody records, somebody will be started, or time alone leads on."""
         recording = self.recording
@@ -170,6 +188,16 @@ def part_reports(draw):
         part=number, state=draw(st.sampled_from(["open", "closed"])), blob=f"p{number}.mp4",
         index_blob=f"p{number}.index", opened_at=START, committed_at=draw(st.sampled_from([None, START])),
         bytes=size, duration=size / 50,
+    )  # fmt: skip
+
+
+@st.composite
+def salvages(draw):
+    closed = draw(part_reports()).model_copy(update={"state": "closed", "committed_at": START})
+    outcome = draw(st.sampled_from(["closed", "hopeless", "nothing"]))
+    return Salvaged(
+        attempt=draw(st.integers(1, 4)), part=closed.part, report=closed if outcome == "closed" else None,
+        problem="broken" if outcome == "hopeless" else None,
     )  # fmt: skip
 
 

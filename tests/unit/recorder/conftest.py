@@ -5,7 +5,11 @@ from io import BytesIO
 
 import av
 import pytest
+from wentlive_recorder.decoder import SampleDecoder
 from wentlive_recorder.flv import FlvReader, Tag, TagKind
+from wentlive_recorder.fragment import Fragment
+from wentlive_recorder.muxer import PartMuxer
+from wentlive_recorder.splitter import PartSplitter, Start, Write
 
 
 def encode_flv(seconds: float, *, width: int = 96, height: int = 160, gop: int = 20, audio: bool = True) -> bytes:
@@ -34,7 +38,7 @@ def encode_flv(seconds: float, *, width: int = 96, height: int = 160, gop: int =
 
 
 def tags_of(flv: bytes) -> list[Tag]:
-    return list(FlvReader().feed(flv))
+    return [tag for tag in FlvReader().feed(flv) if isinstance(tag, Tag)]
 
 
 def flv_of(tags: list[Tag], *, shift: int = 0) -> bytes:
@@ -48,12 +52,72 @@ def flv_of(tags: list[Tag], *, shift: int = 0) -> bytes:
     return b"".join(parts)
 
 
+_AS_THEY_ARE = {"mpegts": {"mpegts_copyts": "1"}, "mp4": {"movflags": "frag_keyframe+empty_moov+default_base_moof"}}
+
+
+def remuxed(flv: bytes, container: str) -> bytes:
+    """The same packets, with their times, as MPEG-TS or as fragmented MP4."""
+    out = BytesIO()
+    with (
+        av.open(BytesIO(flv), "r") as source,
+        av.open(out, "w", format=container, options=_AS_THEY_ARE[container]) as target,
+    ):
+        tracks = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = tracks[packet.stream.index]
+                target.mux(packet)
+    return out.getvalue()
+
+
+class Muxed:
+    """The first part of an FLV, as it is while live and when it is finished."""
+
+    def __init__(self, flv: bytes, *, audio_only: bool = False) -> None:
+        reader, decoder = FlvReader(), SampleDecoder(audio_only=audio_only)
+        splitter, muxer = PartSplitter(audio_only=audio_only), None
+        self.fragments: list[Fragment] = []
+        for unit in decoder.units(reader.feed(flv)):
+            for action in splitter.push(unit, expects_audio=reader.has_audio):
+                if isinstance(action, Start):
+                    muxer = PartMuxer(action)
+                elif isinstance(action, Write) and muxer:
+                    self.fragments += muxer.write(action)
+        assert muxer is not None
+        self.close(muxer)
+
+    def close(self, muxer: PartMuxer) -> None:
+        self.info, self.init = muxer.info, muxer.init_segment
+        last, self.ending = muxer.close()
+        self.fragments += last
+        self.tail = b"".join(self.ending.tail)
+        assert len(self.tail) == self.ending.tail_size
+        assert len(self.ending.head) == len(self.init)
+
+    @classmethod
+    def of(cls, start: Start, writes: list[Write]) -> "Muxed":
+        """A part of samples that no stream has brought."""
+        muxed, muxer = cls.__new__(cls), PartMuxer(start)
+        muxed.fragments = [fragment for write in writes for fragment in muxer.write(write)]
+        muxed.close(muxer)
+        return muxed
+
+    def live(self, count: int | None = None) -> bytes:
+        return self.init + b"".join(fragment.data for fragment in self.fragments[:count])
+
+    @property
+    def finished(self) -> bytes:
+        return self.ending.head + self.live()[len(self.init) :] + self.tail
+
+
 class Streams:
     """The tools above, as a fixture: tests cannot import a conftest."""
 
     encode = staticmethod(encode_flv)
     tags = staticmethod(tags_of)
     flv = staticmethod(flv_of)
+    remuxed = staticmethod(remuxed)
+    muxed = Muxed
     video_kind = TagKind.VIDEO
 
 

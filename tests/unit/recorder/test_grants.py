@@ -41,13 +41,22 @@ async def test_the_latest_grant_of_a_blob_wins_whatever_the_order() -> None:
 async def test_expiry_is_told_for_parts_still_to_be_written() -> None:
     held = book(*grants(1, lasts=timedelta(minutes=5)), *grants(2))
     assert held.expire_at() == NOW + timedelta(minutes=5)
-    await held.part(2, 1)
+    assert (await held.next_part(0, 1)).number == 1
+    assert (await held.next_part(1, 1)).number == 2
+    assert held.expire_at() == NOW + timedelta(minutes=5)
+    held.done_with(1)
     assert held.expire_at() == NOW + timedelta(hours=1)
+
+
+async def test_parts_that_were_finished_before_a_restart_are_passed_over() -> None:
+    held = book(*grants(1), *grants(41), *grants(42))
+    assert [(await held.next_part(after, 1)).number for after in (0, 1, 41)] == [1, 41, 42]
+    assert held.through_part() == 42
 
 
 async def test_a_part_waits_for_grants_that_are_on_their_way() -> None:
     held = book()
-    waiting = asyncio.create_task(held.part(1, 5))
+    waiting = asyncio.create_task(held.next_part(0, 5))
     await asyncio.sleep(0)
     held.merge(grants(1))
     assert (await waiting).media == "x/a1-p1.mp4"
@@ -55,6 +64,6 @@ async def test_a_part_waits_for_grants_that_are_on_their_way() -> None:
 
 async def test_a_part_without_grants_is_a_typed_failure() -> None:
     with pytest.raises(NoGrant, match="part 1"):
-        await book().part(1, 0.01)
+        await book().next_part(0, 0.01)
     with pytest.raises(NoGrant):
         book().url("x/a1-p1.mp4")

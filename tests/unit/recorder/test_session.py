@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from wentlive_common.clock import SystemClock
 from wentlive_common.errors import Transient
 from wentlive_common.fragment_index import read_index
@@ -13,11 +14,13 @@ from wentlive_common.ids import new_ulid
 from wentlive_common.job import BlobGrant, RecordingJob, ReportAnswer
 from wentlive_common.model import part_name
 from wentlive_recorder.bootstrap import assemble
+from wentlive_recorder.connection import MEDIA_MISSING
 from wentlive_recorder.errors import NotFlv, StreamDropped, StreamGone
 from wentlive_recorder.grants import GrantBook
 from wentlive_recorder.session import Verdict
 from wentlive_recorder.settings import RecorderSettings
 from wentlive_recorder.testing import FakeReportChannel, FakeStreamSource, InMemoryBlobSink, ScriptedStream, StoredBlob
+from wentlive_tiktok.question import Question
 from wentlive_tiktok.status import Blocked, Live, LiveStatus, NotFound, Offline, Paused, Profile, Restricted, Room
 from wentlive_tiktok.streams import StreamCandidate
 from wentlive_tiktok.testing import FakeLiveStatusSource
@@ -32,15 +35,16 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def live(room: Room = ROOM) -> Live:
-    ladder = [(MAIN, "origin", 10, "main"), (BACKUP, "origin", 10, "backup"), (LOWER, "sd", 1, "main")]
-    streams = [
-        StreamCandidate.model_validate(
-            {"url": url, "protocol": "flv", "quality": quality, "level": level, "codec": "h264", "role": role}
-        )
-        for url, quality, level, role in ladder
-    ]
-    return Live(room=room, profile=PROFILE, streams=tuple(streams))
+def stream(url: str, quality: str, level: int, role: str = "main", **more: Any) -> StreamCandidate:
+    values = {"url": url, "protocol": "flv", "quality": quality, "level": level, "codec": "h264", "role": role}
+    return StreamCandidate.model_validate(values | more)
+
+
+LADDER = (stream(MAIN, "origin", 10), stream(BACKUP, "origin", 10, "backup"), stream(LOWER, "sd", 1))
+
+
+def live(room: Room = ROOM, *, streams: tuple[StreamCandidate, ...] = LADDER, profile: Profile = PROFILE) -> Live:
+    return Live(room=room, profile=profile, streams=streams)
 
 
 OFFLINE = Offline(profile=PROFILE)
@@ -55,6 +59,7 @@ class Recording:
         self.settings = RecorderSettings(**{**SETTINGS, **settings})
         self.stop = asyncio.Event()
         self.parts = 4
+        self.quality: dict[str, Any] | None = None
         self.prefix = "42/2026/11/23/x"
 
     def says(self, *answers: LiveStatus) -> None:
@@ -65,7 +70,7 @@ class Recording:
             {
                 "recording_id": new_ulid(), "attempt": 1, "creator_id": "42", "room_id": "7001", "handle": "ada",
                 "blob_prefix": self.prefix, "report_url": "http://o/report", "report_token": "t",
-                "grants": self.grants(self.parts),
+                "grants": self.grants(self.parts), "quality": self.quality,
             }
         )  # fmt: skip
         clock = SystemClock()
@@ -105,8 +110,7 @@ async def test_a_live_that_ends_is_one_closed_part(portrait: bytes) -> None:
     assert recording.seconds() == [12.0]
     assert (recording.last.state, recording.last.outcome) == ("done", "ended")
     assert recording.sink.blobs[f"{recording.prefix}/a1-p1.jpg"].content_type == "image/jpeg"
-    assert recording.tiktok.asked == ["ada"] * 3
-    assert {(question.creator_id, question.open_room) for question in recording.tiktok.questions} == {("42", "7001")}
+    assert recording.tiktok.questions == [Question("ada", "42", "7001")] * 3
 
 
 async def test_one_offline_answer_is_not_believed(portrait: bytes) -> None:
@@ -134,6 +138,40 @@ async def test_another_room_means_that_ours_is_over(portrait: bytes) -> None:
     recording.streams.script(MAIN, ScriptedStream(portrait))
     assert (await recording.run()).outcome == "ended"
     assert recording.streams.opened == [MAIN]
+
+
+async def test_a_creator_who_takes_another_name_is_followed(portrait: bytes) -> None:
+    recording = Recording()
+    recording.says(live(profile=PROFILE.model_copy(update={"handle": "ada.l"})))
+    recording.tiktok.script("ada.l", OFFLINE)
+    recording.streams.script(MAIN, ScriptedStream(portrait))
+    assert (await recording.run()).outcome == "ended"
+    assert recording.tiktok.asked == ["ada", "ada.l", "ada.l"]
+
+
+async def test_when_tiktok_falls_silent_the_known_streams_are_recorded_on(portrait: bytes) -> None:
+    recording = Recording()
+    recording.says(live(), Blocked(how="waf"), Blocked(how="waf"), OFFLINE)
+    recording.streams.script(MAIN, ScriptedStream(portrait))
+    assert (await recording.run()).outcome == "ended"
+    assert recording.seconds() == [12.0] * 3
+
+
+async def test_what_a_drop_lost_is_stated(portrait: bytes, streams: Any) -> None:
+    # The second connection goes on by the same clock, three seconds after the first one ended.
+    tags = streams.tags(portrait)
+    opening, media = tags[:3], tags[3:]
+    first = opening + [tag._replace(timestamp=tag.timestamp + 60_000) for tag in media if tag.timestamp < 7000]
+    second = opening + [tag._replace(timestamp=tag.timestamp + 70_000) for tag in media]
+    recording = Recording()
+    recording.says(live(), live(), OFFLINE)
+    dropped = ScriptedStream(streams.flv(first), error=StreamDropped("The stream broke off."))
+    recording.streams.script(MAIN, dropped, ScriptedStream(streams.flv(second)))
+    with capture_logs() as logs:
+        assert (await recording.run()).outcome == "ended"
+    (gap,) = [entry for entry in logs if entry["event"] == MEDIA_MISSING]
+    assert gap["seconds"] == pytest.approx(3.0, abs=0.1)
+    assert gap["why"] == "The stream broke off."
 
 
 async def test_a_pause_is_waited_out(portrait: bytes) -> None:
@@ -172,6 +210,43 @@ async def test_the_next_candidate_is_tried_when_one_is_gone_or_no_flv(portrait: 
     assert recording.streams.opened == [MAIN, BACKUP, LOWER]
 
 
+async def test_a_live_without_flv_is_recorded_over_hls(portrait: bytes, streams: Any) -> None:
+    recording = Recording()
+    index = stream("http://cdn/x/index.m3u8", "origin", 10, protocol="hls")
+    recording.says(live(streams=(index,)), OFFLINE)
+    recording.streams.script_file(index.url, b"#EXTM3U\n#EXT-X-TARGETDURATION:12\n#EXTINF:12,\n0.ts\n#EXT-X-ENDLIST\n")
+    recording.streams.script_file("http://cdn/x/0.ts", streams.remuxed(portrait, "mpegts"))
+    assert (await recording.run()).outcome == "ended"
+    assert recording.seconds() == [12.0]
+
+
+async def test_the_jobs_quality_goes_before_the_settings(portrait: bytes) -> None:
+    recording = Recording(quality="best")
+    recording.quality = {"prefer": "smallest", "codecs": ["h264"]}
+    recording.says(live(), OFFLINE)
+    recording.streams.script(LOWER, ScriptedStream(portrait))
+    assert (await recording.run()).outcome == "ended"
+    assert recording.streams.opened == [LOWER]
+
+
+async def test_sound_only_is_a_recording_without_pictures(portrait: bytes) -> None:
+    recording = Recording(audio_only=True)
+    recording.says(live(), OFFLINE)
+    recording.streams.script(LOWER, ScriptedStream(portrait))
+    assert (await recording.run()).outcome == "ended"
+    assert recording.seconds() == [12.0]
+    (part,) = {part.part: part for report in recording.channel.reports for part in report.parts}.values()
+    assert (part.video_codec, part.audio_codec) == (None, "mp4a.40.2")
+
+
+async def test_a_live_that_offers_nothing_wanted_says_so(portrait: bytes) -> None:
+    recording = Recording(codecs=("h265",))
+    recording.says(live())
+    verdict = await recording.run()
+    assert verdict.outcome == "failed"
+    assert "wanted quality" in (verdict.reason or "")
+
+
 async def test_when_no_candidate_is_flv_it_fails_soon_and_says_why() -> None:
     recording = Recording()
     recording.says(live())
@@ -182,7 +257,7 @@ async def test_when_no_candidate_is_flv_it_fails_soon_and_says_why() -> None:
     assert verdict.outcome == "failed"
     assert "not FLV" in (verdict.reason or "")
     assert len(recording.streams.opened) == 6
-    assert recording.sink.blobs == {}
+    assert not [name for name in recording.sink.blobs if name.endswith(".mp4")]
 
 
 async def test_a_change_of_resolution_makes_a_part_of_each(portrait: bytes, landscape: bytes, streams: Any) -> None:
@@ -196,11 +271,23 @@ async def test_a_change_of_resolution_makes_a_part_of_each(portrait: bytes, land
     assert sizes == {1: (96, 160), 2: (160, 96)}
 
 
-async def test_garbage_in_the_stream_ends_the_part_not_the_recording(portrait: bytes) -> None:
+async def test_garbage_in_the_stream_ends_not_even_the_part(portrait: bytes, streams: Any) -> None:
+    recording = Recording()
+    recording.says(live(), OFFLINE)
+    before = len(streams.flv([tag for tag in streams.tags(portrait) if tag.timestamp < 6100]))
+    recording.streams.script(MAIN, ScriptedStream(portrait[:before] + bytes(5000) + portrait[before:]))
+    with capture_logs() as logs:
+        assert (await recording.run()).outcome == "ended"
+    assert recording.seconds() == [12.0]
+    (gap,) = [entry for entry in logs if entry["event"] == MEDIA_MISSING]
+    assert gap["seconds"] == pytest.approx(0.95, abs=0.1)
+
+
+async def test_a_stream_that_turns_into_garbage_ends_the_part_not_the_recording(portrait: bytes) -> None:
     recording = Recording()
     recording.says(live(), live(), OFFLINE)
-    half = len(portrait) // 2
-    recording.streams.script(MAIN, ScriptedStream(portrait[:half] + bytes(5000)), ScriptedStream(portrait))
+    half = portrait[: len(portrait) * 2 // 3]
+    recording.streams.script(MAIN, ScriptedStream(half + bytes(3_000_000)), ScriptedStream(portrait))
     assert (await recording.run()).outcome == "ended"
     assert len(recording.seconds()) == 2
 
@@ -314,7 +401,8 @@ async def test_reports_carry_only_news_and_grow_by_one(portrait: bytes) -> None:
     recording.streams.script(MAIN, ScriptedStream(portrait))
     await recording.run()
     reports = recording.channel.reports
-    assert [report.sequence for report in reports] == list(range(1, len(reports) + 1))
+    first = reports[0].sequence
+    assert [report.sequence for report in reports] == list(range(first, first + len(reports)))
     states = [part for report in reports for part in report.parts]
     assert all(left != right for left, right in pairwise(states))
     assert states[-1].state == "closed"

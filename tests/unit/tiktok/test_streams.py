@@ -1,9 +1,10 @@
 from typing import Any
 
 import pytest
+from wentlive_common.capture import Quality
 from wentlive_tiktok.ladders import has_ladder, streams_of
 from wentlive_tiktok.payload import LiveRoomPayload, UpstreamChanged
-from wentlive_tiktok.streams import QualityPolicy, StreamCandidate, rank
+from wentlive_tiktok.streams import StreamCandidate, rank
 
 Json = dict[str, Any]
 
@@ -82,7 +83,9 @@ def test_no_ladder_at_all(ladders: Json):
     [
         (candidate(level=1), candidate(codec="h265", level=10)),
         (candidate(level=10), candidate(level=3)),
-        (candidate(protocol="hls"), candidate(role="backup")),
+        # FLV arrives frame by frame: its backup goes before HLS.
+        (candidate(role="backup"), candidate(protocol="hls")),
+        (candidate(protocol="hls"), candidate(level=2)),
         (candidate(), candidate(protocol="hls")),
         (candidate(codec="unknown"), candidate(codec="h265")),
     ],
@@ -92,5 +95,35 @@ def test_order(better: StreamCandidate, worse: StreamCandidate):
 
 
 def test_a_policy_leaves_out_what_it_does_not_name():
-    only_h264 = QualityPolicy(codecs=("h264",))
+    only_h264 = Quality(codecs=("h264",))
     assert rank([candidate(codec="h265"), candidate(codec="audio"), candidate()], only_h264) == (candidate(),)
+
+
+def test_the_codec_wanted_most_goes_first():
+    h264, h265 = candidate(level=10), candidate(codec="h265")
+    assert rank([h264, h265], Quality(codecs=("h265", "h264"))) == (h265, h264)
+
+
+def test_max_height_is_the_shorter_side_and_the_nearest_serves_where_nothing_fits():
+    full, turned = candidate(level=10, width=1080, height=1920), candidate(level=9, width=1920, height=1080)
+    small, unsized = candidate(level=2, width=360, height=640), candidate(level=6)
+    hd = candidate(level=3, width=1280, height=720)
+    assert rank([full, small, turned, unsized, hd], Quality(max_height=720)) == (hd, small, unsized, full, turned)
+    assert rank([full, hd], Quality(max_height=480)) == (hd, full)
+
+
+def test_the_smallest_is_the_lowest_level():
+    origin, ld = candidate(level=10), candidate(level=1)
+    assert rank([origin, ld], Quality(prefer="smallest")) == (ld, origin)
+
+
+def test_sound_alone_when_it_is_asked_for_and_a_picture_serves_for_its_sound():
+    sound, origin, ld = candidate(codec="audio", level=0), candidate(level=10), candidate(codec="h265", level=1)
+    assert rank([origin, ld, sound], Quality(audio_only=True, codecs=("h264",))) == (sound, origin, ld)
+
+
+def test_sound_alone_when_the_live_offers_nothing_else():
+    sound, h265 = candidate(codec="audio", level=0), candidate(codec="h265")
+    assert rank([sound]) == (sound,)
+    assert rank([sound, h265]) == (h265,)
+    assert rank([sound, h265], Quality(codecs=("h264",))) == (sound,)

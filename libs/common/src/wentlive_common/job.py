@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field, HttpUrl
 
+from wentlive_common.capture import Quality
 from wentlive_common.ids import Ulid
 from wentlive_common.model import (
     AttemptNumber,
@@ -35,6 +36,17 @@ class BlobGrant(Model):
     expires_at: UtcDatetime
 
 
+class SalvagePart(Model):
+    """A part that an earlier attempt may have left open: to be made a standard MP4 of what was committed."""
+
+    attempt: AttemptNumber
+    part: PartNumber
+    blob: BlobName
+    index_blob: BlobName
+    known: "PartReport | None" = None
+    """What was reported of it; None when it is only possible that there is such a part."""
+
+
 class RecordingJob(Model):
     """All that a recorder is told. It reaches it by a private channel (standard input, or a secure variable)."""
 
@@ -43,10 +55,20 @@ class RecordingJob(Model):
     creator_id: CreatorId
     room_id: RoomId
     handle: Handle
+    title: str = Field(default="", max_length=500)
+    """The live's, when the recording was asked for; this and the next two are for the manifest only."""
+    live_started_at: UtcDatetime | None = None
+    detected_at: UtcDatetime | None = None
     blob_prefix: BlobName
     report_url: HttpUrl
     report_token: Secret
     grants: tuple[BlobGrant, ...] = ()
+    task: Literal["record", "salvage"] = "record"
+    """`salvage`: the live is over, and nothing but `salvage` is to be done."""
+    salvage: tuple[SalvagePart, ...] = ()
+    """The grants include theirs."""
+    quality: Quality | None = None
+    """Which of the broadcast's streams to record; None leaves it to the recorder's settings."""
 
     def to_secret_json(self) -> bytes:
         """The job with its secrets in clear, for the private channel only."""
@@ -61,6 +83,12 @@ class PartReport(Model):
     blob: BlobName
     index_blob: BlobName
     poster_blob: BlobName | None = None
+    storyboard_blob: BlobName | None = None
+    """One JPEG of many small pictures; it grows with the part."""
+    storyboard_track_blob: BlobName | None = None
+    """WebVTT: which of them belongs to which time of the part."""
+    preview_blob: BlobName | None = None
+    """The recording's newest picture, the same blob for all parts."""
     opened_at: UtcDatetime
     """Wall clock of the first frame."""
     committed_at: UtcDatetime | None = None
@@ -77,6 +105,17 @@ class PartReport(Model):
     """From the last media byte to the committed standard MP4."""
 
 
+class Salvaged(Model):
+    """What became of a part that an earlier attempt left open."""
+
+    attempt: AttemptNumber
+    part: PartNumber
+    report: PartReport | None = None
+    """The part as it is now, closed; None when it stays as it is."""
+    problem: str | None = Field(default=None, max_length=500)
+    """Why it will never be a standard MP4. With neither of both, there is nothing of it in storage."""
+
+
 Outcome = Literal["ended", "stopped", "fenced", "failed"]
 """Why an attempt is over: the live ended, it was told to finish, another attempt took over, or it could not go on."""
 
@@ -85,7 +124,7 @@ class Report(Model):
     """The recorder's whole state. Parts that the last answer acknowledged unchanged may be left out."""
 
     sequence: Sequence
-    """Grows by one with each report of an attempt; an older one is ignored."""
+    """Grows with each report of an attempt, also over a restart; an older one is ignored."""
     at: UtcDatetime
     state: Literal["connecting", "recording", "finishing", "done"]
     outcome: Outcome | None = None
@@ -93,6 +132,8 @@ class Report(Model):
     reason: str | None = Field(default=None, max_length=2000)
     """What a person should read when it failed, or why it is still connecting."""
     parts: tuple[PartReport, ...] = ()
+    salvaged: tuple[Salvaged, ...] = ()
+    """All that this attempt has salvaged so far."""
     granted_through_part: int = Field(default=0, ge=0)
     """The highest part number that the recorder holds usable grants for."""
     grants_expire_at: UtcDatetime | None = None

@@ -52,29 +52,19 @@ def redact_secrets(_logger: object, _method: str, event: MutableMapping[str, Any
     return {k: v if k.startswith("_") else _redact_value(k, v) for k, v in event.items()}
 
 
+_SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
 def configure_logging(service: str, *, level: str = "INFO", style: Literal["auto", "json", "console"] = "auto") -> None:
     """Routes structlog and the standard library's loggers to standard error, one line an event."""
     console = style == "console" or (style == "auto" and sys.stderr.isatty())
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    renderer = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                _add_service(service),
-                redact_secrets,
-                renderer,
-            ],
-        )
-    )
+    handler.setFormatter(_formatter(service, structlog.dev.ConsoleRenderer() if console else None))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -85,10 +75,28 @@ def configure_logging(service: str, *, level: str = "INFO", style: Literal["auto
     for noisy in ("aio_pika", "aiormq"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
+    )
+
+
+def json_formatter(service: str) -> logging.Formatter:
+    """For a handler of one's own: the same lines as `configure_logging` writes, always JSON, secrets masked."""
+    return _formatter(service, None)
+
+
+def _formatter(service: str, renderer: Any) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_SHARED,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _add_service(service),
+            redact_secrets,
+            renderer or structlog.processors.JSONRenderer(),
+        ],
     )
 
 

@@ -47,19 +47,24 @@ class Answer(NamedTuple):
 
 
 def tiktok_http_client(
-    *, proxy: str | None = None, cookies: SecretStr | None = None, base_url: str = TIKTOK
+    *,
+    proxy: str | None = None,
+    cookies: SecretStr | None = None,
+    base_url: str = TIKTOK,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
     """An HTTP client with the timeouts and limits that TikTokClient counts on; the caller closes it.
 
     `cookies` is one Cookie header. It is sent over TLS to TikTok's hosts and, where TikTok is asked for elsewhere
-    (a simulator), to the origin of `base_url`.
+    (a simulator), to the origin of `base_url`. `transport` sends in place of httpx's own, and knows of its proxies.
     """
     http = httpx.AsyncClient(
         timeout=_TIMEOUT,
         limits=_LIMITS,
         follow_redirects=False,
         proxy=proxy,
-        trust_env=proxy is None,
+        trust_env=proxy is None and transport is None,
+        transport=transport,
         # What TikTok would have kept here is not kept: every check says the same, and nothing grows.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
     )

@@ -15,7 +15,10 @@ from wentlive_catalog.ports import BlobLinks, FragmentIndexReader, Link
 
 log = structlog.get_logger(__name__)
 
-LinkKind = Literal["video", "poster"]
+LinkKind = Literal["video", "poster", "storyboard", "storyboard_track"]
+_ENDINGS: dict[LinkKind, str] = {
+    "video": "mp4", "poster": "jpg", "storyboard": "storyboard.jpg", "storyboard_track": "storyboard.vtt",
+}  # fmt: skip
 
 
 class NoSuchPart(NotFound):
@@ -65,15 +68,17 @@ class Playback:
         self, recording: Recording, part_name: str, kind: LinkKind, lifetime: timedelta, *, download: bool = False
     ) -> Link:
         part = _part(recording, part_name)
-        blob = part.report.blob if kind == "video" else part.report.poster_blob
+        blob = _blob(part, kind)
         if blob is None or not part.watchable:
             raise NothingYet
         now = self._clock.now()
         window = Window(starts_at=now - CLOCK_SKEW, expires_at=_next_second(now + lifetime))
         return await self._links.sign(blob, window, download_as=_file_name(recording, part, kind) if download else None)
 
-    async def playing_link(self, blob: str) -> Link:
+    async def playing_link(self, blob: str | None) -> Link:
         """A link for a page of ours, the same for a while, so that browsers may keep what they fetched."""
+        if blob is None:
+            raise NothingYet
         return await self._links.sign(blob, playback_window(self._clock.now(), self.lifetime))
 
     async def _index(self, part: Part) -> FragmentIndex | None:
@@ -83,6 +88,20 @@ class Playback:
             # The part's MP4 may be whole and can still be downloaded; the others play.
             log.warning("fragment_index_unreadable", blob=part.report.index_blob, error=error.message)
             return None
+
+
+def part_blob(recording: Recording, part_name: str, kind: LinkKind) -> str | None:
+    """None while there is no such thing; raises NoSuchPart."""
+    return _blob(_part(recording, part_name), kind)
+
+
+def _blob(part: Part, kind: LinkKind) -> str | None:
+    report = part.report
+    blobs: dict[LinkKind, str | None] = {
+        "video": report.blob, "poster": report.poster_blob,
+        "storyboard": report.storyboard_blob, "storyboard_track": report.storyboard_track_blob,
+    }  # fmt: skip
+    return blobs[kind]
 
 
 def _part(recording: Recording, name: str) -> Part:
@@ -99,4 +118,4 @@ def _next_second(moment: datetime) -> datetime:
 
 def _file_name(recording: Recording, part: Part, kind: LinkKind) -> str:
     started = part.report.opened_at.strftime("%Y-%m-%d_%H-%M")
-    return f"{recording.handle}_{started}_{part.name}.{'mp4' if kind == 'video' else 'jpg'}"
+    return f"{recording.handle}_{started}_{part.name}.{_ENDINGS[kind]}"

@@ -32,7 +32,7 @@ from wentlive_catalog.domain.creators import (
     with_profile,
     with_restriction,
 )
-from wentlive_catalog.domain.recordings import recorded
+from wentlive_catalog.domain.recordings import Recording, recorded
 from wentlive_catalog.metrics import CatalogMetrics
 from wentlive_catalog.namesakes import Namesakes
 from wentlive_catalog.ports import CatalogStore
@@ -92,7 +92,7 @@ class Projections:
                 saved = await self._store.save_recording(wanted)
             except Conflict:
                 continue
-            entered = known is None or known.state != saved.state or known.poster != saved.poster
+            entered = known is None or known.state != saved.state or _pictured(known) != _pictured(saved)
             self._changes.announce(RecordingChanged(saved.recording_id, entered))
             self._count(event)
             return
@@ -131,3 +131,7 @@ class Projections:
     def _count(self, event: AnyEvent) -> None:
         age = (datetime.now(UTC) - event.time).total_seconds()
         self._metrics.event_applied(event.data.TYPE, age)
+
+
+def _pictured(recording: Recording) -> tuple[str | None, str | None]:
+    return recording.poster, recording.preview

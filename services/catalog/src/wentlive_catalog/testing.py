@@ -48,14 +48,20 @@ class RecordingStory:
 
     def part(
         self, number: int, *, size: int, duration: float, fragments: int, closed: bool = False, attempt: int = 1,
-        opened_at: datetime | None = None, width: int = 360, height: int = 640,
+        opened_at: datetime | None = None, width: int = 360, height: int = 640, all_pictures: bool = False,
     ) -> PartReport:  # fmt: skip
+        """With a poster; `all_pictures` adds storyboard and live preview."""
         stem = self.stem(attempt, number)
+        more = {
+            "storyboard_blob": f"{stem}.storyboard.jpg", "storyboard_track_blob": f"{stem}.storyboard.vtt",
+            "preview_blob": f"{self.prefix}/preview.jpg",
+        }  # fmt: skip
         return PartReport(
             part=number, state="closed" if closed else "open", blob=f"{stem}.mp4", index_blob=f"{stem}.index",
             poster_blob=f"{stem}.jpg", opened_at=opened_at or self._at, committed_at=(opened_at or self._at),
             video_codec="avc1.42c01e", audio_codec="mp4a.40.2", width=width, height=height, bytes=size,
             duration=duration, fragments=fragments, finish_ms=26.0 if closed else None,
+            **(more if all_pictures else {}),
         )  # fmt: skip
 
     def requested(self) -> AnyEvent:

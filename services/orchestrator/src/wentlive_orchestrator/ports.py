@@ -111,6 +111,6 @@ class RecorderRuntime(Protocol):
 class BlobGrants(Protocol):
     """The right to write single blobs."""
 
-    async def grants(self, stems: Sequence[str], lifetime: float) -> tuple[BlobGrant, ...]:
-        """Grants for the blobs of parts: `.mp4`, `.index` and `.jpg` of each stem, for `lifetime` seconds."""
+    async def grants(self, blobs: Sequence[str], lifetime: float) -> tuple[BlobGrant, ...]:
+        """A grant for each blob, for `lifetime` seconds: what its kind needs, and no more."""
         ...

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from wentlive_common.blobs import part_blobs, recording_blobs
 from wentlive_common.errors import Conflict, InvalidInput, NotFound, Transient, Unauthenticated, WentliveError
 from wentlive_common.job import Report, ReportAnswer
 from wentlive_common.logging import redact
-from wentlive_common.model import part_name
 
 from wentlive_orchestrator.domain import Attempt, Change, Recording, accepts, command_for, on_report
 from wentlive_orchestrator.jobs import JobOffice, hash_token
@@ -114,11 +114,17 @@ def _attempt(recording: Recording | None, number: int) -> Attempt:
 
 def _check_blobs(recording: Recording, number: int, report: Report) -> None:
     """People get links to what a report names: another recording's blob must not be among it."""
-    for part in report.parts:
-        stem = f"{recording.blob_prefix}/{part_name(number, part.part)}"
-        named = (part.blob, part.index_blob, part.poster_blob or f"{stem}.jpg")
-        if named != (f"{stem}.mp4", f"{stem}.index", f"{stem}.jpg"):
+    reported = [(number, part) for part in report.parts]
+    reported += [(salvaged.attempt, salvaged.report) for salvaged in report.salvaged if salvaged.report]
+    for attempt, part in reported:
+        own = part_blobs(recording.blob_prefix, attempt, part.part)
+        preview = recording_blobs(recording.blob_prefix, attempt).preview
+        named = (part.blob, part.index_blob, part.poster_blob or own.poster, part.storyboard_blob or own.storyboard)
+        named += (part.storyboard_track_blob or own.storyboard_track, part.preview_blob or preview)
+        if named != (*own, preview):
             raise ForeignBlob
+    if any(salvaged.report and salvaged.report.part != salvaged.part for salvaged in report.salvaged):
+        raise ForeignBlob
 
 
 async def _read_report(request: Request) -> Report:
@@ -133,7 +139,15 @@ async def _read_report(request: Request) -> Report:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['type']}" for e in error.errors()[:5])
         raise InvalidInput(f"The report is not as its schema says: {faults}") from error
     # The reason may quote a stream's or a blob's URL, and people will read it.
-    return report.model_copy(update={"reason": redact(report.reason) if report.reason else None})
+    return report.model_copy(
+        update={
+            "reason": redact(report.reason) if report.reason else None,
+            "salvaged": tuple(
+                salvaged.model_copy(update={"problem": redact(salvaged.problem) if salvaged.problem else None})
+                for salvaged in report.salvaged
+            ),
+        }
+    )
 
 
 def _status_of(error: WentliveError) -> HTTPStatus:

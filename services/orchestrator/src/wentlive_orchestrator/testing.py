@@ -76,12 +76,11 @@ class FakeGrants:
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._now = now
 
-    async def grants(self, stems: Sequence[str], lifetime: float) -> tuple[BlobGrant, ...]:
+    async def grants(self, blobs: Sequence[str], lifetime: float) -> tuple[BlobGrant, ...]:
         expires_at = self._now() + timedelta(seconds=lifetime)
         return tuple(
             BlobGrant(blob=blob, url=SecretStr(f"https://blobs.invalid/{blob}?sig=fake"), expires_at=expires_at)
-            for stem in stems
-            for blob in (f"{stem}.mp4", f"{stem}.index", f"{stem}.jpg")
+            for blob in blobs
         )
 
 

@@ -1,13 +1,14 @@
 """The recorder's rights to write: one URL a blob, renewed by the orchestrator's answers while it records."""
 
 import asyncio
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from wentlive_common.blobs import PartBlobs, part_blobs, recording_blobs
 from wentlive_common.clock import Clock
 from wentlive_common.job import BlobGrant
-from wentlive_common.model import part_name
 
 from wentlive_recorder.errors import NoGrant
 
@@ -17,13 +18,15 @@ class PartNames:
     """A part's number and the blobs that belong to it."""
 
     number: int
-    media: str
-    index: str
-    poster: str
+    blobs: PartBlobs
 
     @property
-    def blobs(self) -> tuple[str, str, str]:
-        return self.media, self.index, self.poster
+    def media(self) -> str:
+        return self.blobs.media
+
+    @property
+    def index(self) -> str:
+        return self.blobs.index
 
 
 class GrantBook:
@@ -33,7 +36,9 @@ class GrantBook:
         self._prefix, self._attempt, self._clock = prefix, attempt, clock
         self._grants: dict[str, BlobGrant] = {}
         self._changed = asyncio.Event()
-        self._current = 1
+        self._known: set[int] = set()
+        self._in_use: set[int] = set()
+        self.recording = recording_blobs(prefix, attempt)
         self.merge(grants)
 
     def merge(self, grants: Iterable[BlobGrant]) -> None:
@@ -41,11 +46,11 @@ class GrantBook:
             known = self._grants.get(grant.blob)
             if known is None or known.expires_at <= grant.expires_at:
                 self._grants[grant.blob] = grant
+                self._note_part(grant.blob)
         self._changed.set()
 
     def names(self, part: int) -> PartNames:
-        stem = f"{self._prefix}/{part_name(self._attempt, part)}"
-        return PartNames(part, f"{stem}.mp4", f"{stem}.index", f"{stem}.jpg")
+        return PartNames(part, part_blobs(self._prefix, self._attempt, part))
 
     def url(self, blob: str) -> str:
         """With its signature: never log it."""
@@ -56,29 +61,43 @@ class GrantBook:
 
     def through_part(self) -> int:
         """The highest part that can be written now."""
-        return max((part for part in range(1, len(self._grants) + 1) if self._holds(part)), default=0)
+        return max((part for part in self._known if self._holds(part)), default=0)
 
     def expire_at(self) -> datetime | None:
-        """When the first grant runs out that is still of use: the current part's or a later one's."""
-        parts = range(self._current, self.through_part() + 1)
-        blobs = [blob for part in parts for blob in self.names(part).blobs]
+        """When the first grant runs out that is still of use: the recording's, an open part's or a later one's."""
+        newest = max(self._in_use, default=0)
+        parts = self._in_use | {part for part in self._known if part > newest and self._holds(part)}
+        blobs = [*self.recording, *(blob for part in parts for blob in self.names(part).blobs)]
         return min((self._grants[blob].expires_at for blob in blobs if blob in self._grants), default=None)
 
-    async def part(self, number: int, patience: float) -> PartNames:
-        """The names of a part that may be written; waits for grants that are on their way, then raises NoGrant."""
+    async def next_part(self, after: int, patience: float) -> PartNames:
+        """The next part that may be written; waits for grants that are on their way, then raises NoGrant.
+
+        Numbers may be left out: a recorder that was restarted is granted none of those that it has finished before.
+        """
         try:
             async with asyncio.timeout(patience):
-                while not self._holds(number):
+                while not (held := [part for part in self._known if part > after and self._holds(part)]):
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
             raise NoGrant(
-                f"The orchestrator has not granted the right to write part {number} within {patience:.0f} s."
+                f"The orchestrator has not granted the right to write part {after + 1} within {patience:.0f} s."
             ) from None
-        self._current = number
-        return self.names(number)
+        self._in_use.add(min(held))
+        return self.names(min(held))
+
+    def done_with(self, part: int) -> None:
+        """Its grants need not be renewed any more."""
+        self._in_use.discard(part)
+
+    def _note_part(self, blob: str) -> None:
+        part = re.fullmatch(rf"{re.escape(self._prefix)}/a{self._attempt}-p([0-9]+)\.mp4", blob)
+        if part:
+            self._known.add(int(part[1]))
 
     def _holds(self, part: int) -> bool:
-        now = self._clock.now()
-        held = [self._grants.get(blob) for blob in self.names(part).blobs]
+        """Pictures are left out: without the right to write them, the part is recorded all the same."""
+        now, names = self._clock.now(), self.names(part)
+        held = [self._grants.get(blob) for blob in (names.media, names.index)]
         return all(grant is not None and grant.expires_at > now for grant in held)

@@ -1,124 +1,130 @@
 """One part's MP4: samples in, fragments out as they complete, and at the end what makes it a standard file.
 
-No demuxer runs, and so no thread and no pipe: FFmpeg reads a tiny FLV of the sequence headers and the first keyframe
-once, which fills in the tracks' parameters, and from then on packets are built straight from the tags.
+Samples come as MP4 wants them, so nothing is decoded and no library runs: boxes are packed straight from them.
 """
 
-from collections.abc import Generator
-from contextlib import contextmanager
-from fractions import Fraction
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, cast
-
-import av
-from av.error import FFmpegError
+from math import ceil
+from struct import error as StructError
 
 from wentlive_recorder.errors import MuxFailed
-from wentlive_recorder.fragment import Ending, Fragment, MediaInfo
-from wentlive_recorder.mp4_file import GrowingMp4
-from wentlive_recorder.samples import VideoSample
+from wentlive_recorder.fragment import Ending, Fragment
+from wentlive_recorder.mp4.aac import sound
+from wentlive_recorder.mp4.audio_clock import AudioClock
+from wentlive_recorder.mp4.fragments import FragmentWriter, Samples
+from wentlive_recorder.mp4.movie import media_info
+from wentlive_recorder.mp4.picture import picture
+from wentlive_recorder.mp4.tracks import VIDEO_TIMESCALE, audio_track, video_track
+from wentlive_recorder.samples import AudioConfig, VideoConfig, VideoSample
 from wentlive_recorder.splitter import Start, Write
 
-if TYPE_CHECKING:
-    from av.container import OutputContainer
-    from av.stream import Stream
-
-_MILLISECOND = Fraction(1, 1000)
-_AAC_FRAME = 1024
-_MUX_ERRORS = (FFmpegError, ValueError, IndexError, EOFError)
-_MUXER_OPTIONS = {
-    "movflags": "hybrid_fragmented+frag_keyframe+empty_moov+default_base_moof",
-    # A fragment is lost whole when the recorder is killed, so long groups of pictures are cut (microseconds).
-    "frag_duration": "4000000",
-    "min_frag_duration": "500000",
-    # One track falling silent must not hold the other back in the muxer's queue (microseconds).
-    "max_interleave_delta": "1000000",
-    "flush_packets": "1",
-}
+_TICKS = VIDEO_TIMESCALE // 1000
+_SHORTEST, _LONGEST = 500, 4000
+"""Milliseconds. A fragment begins with a keyframe, but is lost whole when the recorder is killed: long ones are cut."""
+_AHEAD = 1000
+"""How far sound may be ahead of the pictures before these count as gone, and fragments are cut without them."""
+_SOUND_ALONE = 2000
+_MOST_BYTES = 4 * 1024 * 1024
+"""While a fragment is put together, it is in memory twice."""
+_PATIENCE, _MOST_PATIENCE = 3000, 10_000
+"""How long the pictures go on without sound before silence is put in for it: a player waits for what is not there."""
 
 
 class PartMuxer:
-    """The MP4 of one part. Times count from the part's start, in milliseconds."""
+    """The MP4 of one part. Times count from the part's start, in milliseconds. Raises MuxFailed, and CorruptFlv."""
 
     def __init__(self, start: Start) -> None:
-        self._file = GrowingMp4()
-        self._last_video = 0
-        with _mux_errors(), av.open(BytesIO(opening_flv(start)), "r", format="flv") as probe:
-            output: OutputContainer = av.open(cast("BytesIO", self._file), "w", format="mp4", options=_MUXER_OPTIONS)
-            self._output: Any = output  # PyAV's own annotations of what follows are incomplete
-            video = probe.streams.video[0]
-            self.info = MediaInfo(
-                start.video.codec, start.audio.codec if start.audio else None, video.width, video.height
-            )
-            self._check_size()
-            self._video: Stream = self._output.add_stream_from_template(video, opaque=True)
-            self._audio: Stream | None = None
-            if start.audio is not None:
-                audio = probe.streams.audio[0]
-                self._audio_frame_ms = round(_AAC_FRAME * 1000 / (audio.rate or 44100))
-                self._audio = self._output.add_stream_from_template(audio, opaque=True)
+        self._video = _Video(start.video) if start.video else None
+        self._audio = _Audio(start.audio) if start.audio else None
+        tracks = [track.samples for track in (self._video, self._audio) if track]
+        if not tracks:
+            raise MuxFailed("The part has neither picture nor sound.")
+        self.info = media_info([samples.track for samples in tracks])
+        self._fragments = FragmentWriter(tracks)
+        self._longest_without_video = _LONGEST + _AHEAD if self._video else _SOUND_ALONE
+        self._cut_at = self._bytes = 0
 
     @property
     def init_segment(self) -> bytes:
-        """Known from the first fragment on."""
-        return bytes(self._file.head)
+        """What a player needs before any fragment."""
+        return self._fragments.init_segment
 
     def write(self, write: Write) -> list[Fragment]:
-        """Takes the next sample; returns the fragments that it completes."""
+        """Takes the next sample; returns the fragment that it completes, if it does."""
         sample, at = write
-        packet = av.Packet(sample.data)
-        packet.time_base = _MILLISECOND
-        packet.dts = packet.pts = at
-        packet.is_keyframe = True
+        fragments: list[Fragment] = []
         if isinstance(sample, VideoSample):
-            packet.stream = self._video
-            packet.pts = max(at + sample.delay, at)
-            packet.is_keyframe = sample.keyframe
-            packet.duration, self._last_video = at - self._last_video, at
+            if self._video is None:
+                return []
+            since = at - self._cut_at
+            if since >= _LONGEST or (sample.keyframe and since >= _SHORTEST) or self._bytes > _MOST_BYTES:
+                fragments = self._cut(at)
+            self._video.samples.add_picture(at * _TICKS, sample.data, sample.delay * _TICKS, key=sample.keyframe)
+            self._video.newest = at
         elif self._audio is not None:
-            packet.stream = self._audio
-            packet.duration = self._audio_frame_ms
-        else:
-            return []
-        try:
-            self._output.mux_one(packet)
-        except _MUX_ERRORS as error:
-            raise _mux_failed(error) from error
-        return self._file.take_fragments()
+            if at - self._cut_at >= self._longest_without_video or self._bytes > _MOST_BYTES:
+                fragments = self._cut(at)
+            self._audio.add(at, sample.data, self._video.newest if self._video else at)
+        self._bytes += len(sample.data)
+        return fragments
 
     def close(self) -> tuple[list[Fragment], Ending]:
-        """The last fragments, and the ending to store after them."""
-        with _mux_errors():
-            self._output.close()
-        fragments = self._file.take_fragments()
-        return fragments, Ending(bytes(self._file.head), self._file.take_tail())
+        """The last fragment, and the ending to store after it."""
+        if self._audio is not None and self._video is not None:
+            self._audio.reach(self._video.samples.until / VIDEO_TIMESCALE)
+        return self._fragment(None), self._fragments.ending()
 
-    def _check_size(self) -> None:
-        if self.info.width <= 0 or self.info.height <= 0:
-            raise MuxFailed("The stream's first keyframe does not say how large the picture is.")
+    def _cut(self, at: int) -> list[Fragment]:
+        """A fragment of everything before a moment; a picture is shown until then."""
+        if self._audio is not None and self._video is not None:
+            self._audio.fill(at)
+        self._cut_at, self._bytes = at, 0
+        newest = self._video.newest if self._video else at
+        return self._fragment(max(at, newest + 1) * _TICKS)
 
-
-def opening_flv(start: Start) -> bytes:
-    """The shortest FLV that FFmpeg can open: the sequence headers and the first keyframe."""
-    flv = [b"FLV\x01\x05\x00\x00\x00\x09\x00\x00\x00\x00", _flv_tag(9, b"\x17\x00\x00\x00\x00" + start.video.data)]
-    if start.audio is not None:
-        flv.append(_flv_tag(8, b"\xaf\x00" + start.audio.data))
-    flv.append(_flv_tag(9, b"\x17\x01\x00\x00\x00" + start.keyframe.data))
-    return b"".join(flv)
-
-
-def _flv_tag(kind: int, payload: bytes) -> bytes:
-    size = len(payload)
-    return b"%c%b%b%b%b" % (kind, size.to_bytes(3, "big"), bytes(7), payload, (size + 11).to_bytes(4, "big"))
+    def _fragment(self, video_until: int | None) -> list[Fragment]:
+        try:
+            fragment = self._fragments.cut(video_until)
+        except (StructError, OverflowError) as error:
+            raise MuxFailed(f"The samples do not fit into an MP4: {error}") from error
+        return [fragment] if fragment else []
 
 
-@contextmanager
-def _mux_errors() -> Generator[None]:
-    try:
-        yield
-    except _MUX_ERRORS as error:
-        raise _mux_failed(error) from error
+class _Video:
+    def __init__(self, config: VideoConfig) -> None:
+        self.samples = Samples(video_track(1, config, picture(config)), VIDEO_TIMESCALE // 30)
+        self.newest = 0
 
 
-def _mux_failed(error: Exception) -> MuxFailed:
-    return MuxFailed(f"The media could not be written as MP4: {type(error).__name__}: {error}")
+class _Audio:
+    """The sound, put where its clock says, with silence where it is missing."""
+
+    def __init__(self, config: AudioConfig) -> None:
+        heard = sound(config)
+        self.samples = Samples(audio_track(2, config, heard), heard.frame)
+        self._clock, self._silence = AudioClock(heard), heard.silence or b""
+        self._frame = heard.frame
+        self._patience = _PATIENCE
+
+    def add(self, at: int, data: bytes, video_at: int) -> None:
+        placed = self._clock.place(at)
+        if placed is None:
+            if self._clock.doubled:
+                # It always comes that late, and silence was put in too soon.
+                self._patience = max(self._patience, min(video_at - at + _AHEAD, _MOST_PATIENCE))
+            return
+        time, silent = placed
+        if silent:
+            self._add_silence(time - silent * self._frame, silent)
+        self.samples.add(time, data)
+
+    def fill(self, at: int) -> None:
+        self._add_silence(*self._clock.fill(at - self._patience))
+
+    def reach(self, seconds: float) -> None:
+        """Nothing follows: silence goes on at least until then. A player would stop at a hole before the next part."""
+        frame = self._frame / self.samples.track.timescale
+        self._add_silence(*self._clock.fill(ceil((seconds + frame) * 1000) - 1))
+
+    def _add_silence(self, time: int, count: int) -> None:
+        for number in range(count):
+            self.samples.add(time + number * self._frame, self._silence)

@@ -1,19 +1,19 @@
 """Brings one part's fragments into storage while it is recorded, and makes a standard MP4 of them at the end.
 
-Fragments wait in a bounded queue; one task stages them as a block, commits the block list and then appends to the
-index, so the index never names what is not stored. Finishing replaces the head block and adds a tail: no media is
-sent twice.
+Fragments wait in a queue; one task stages them as a block, commits the block list and then appends to the index, so
+the index never names what is not stored. Finishing replaces the head block and adds a tail: no media is sent twice.
 """
 
 import asyncio
+import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-import structlog
 from wentlive_common.clock import Clock
-from wentlive_common.errors import Forbidden, Transient
 from wentlive_common.fragment_index import (
     IndexClosing,
     IndexFragment,
@@ -23,23 +23,47 @@ from wentlive_common.fragment_index import (
     make_header,
 )
 
-from wentlive_recorder.errors import StorageUnavailable
+from wentlive_recorder.buffer import Buffer
+from wentlive_recorder.errors import BlocksLost
 from wentlive_recorder.fragment import Ending, Fragment, MediaInfo
+from wentlive_recorder.patience import Patience
 from wentlive_recorder.ports import IndexBlob, MediaBlob
+from wentlive_recorder.spool import Media
 
-STORAGE_RETRIED = "storage_retried"
-_HEAD, _NEW_HEAD, _TAIL = "head0000", "head0001", "tail0000"
-_FIRST_BACKOFF, _LONGEST_BACKOFF = 0.2, 5.0
-
-log = structlog.get_logger(__name__)
+MOST_BLOCKS = 50_000
+"""Azure's limit for one blob."""
+_STEADY_BLOCKS, _STEP_BLOCKS = 20_000, 2_500
+_COMPANY = 0.5
+"""Seconds that a commit waits for a fragment that is about to be complete."""
+_TIMES_SENT = 3
 
 
 @dataclass(frozen=True, slots=True)
 class WriterLimits:
     commit_interval: float
+    """Seconds: no media that could be committed gets older than this before it is."""
     commit_bytes: int
     buffer_bytes: int
-    patience: float
+
+    def interval(self, blocks: int) -> float:
+        """Grows with the number of blocks: after 22 hours at 4 s, and so fast that 50,000 take months."""
+        return self.commit_interval * _growth(blocks)
+
+    def batch_bytes(self, blocks: int) -> int:
+        """So much at once is committed without waiting for the interval, before it fills the buffer."""
+        return min(self.commit_bytes * _growth(blocks), self.buffer_bytes // 2)
+
+
+def _growth(blocks: int) -> int:
+    return 1 << max(0, (blocks - _STEADY_BLOCKS) // _STEP_BLOCKS + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class PartFiles:
+    """The blobs that a part is written to."""
+
+    media: MediaBlob
+    index: IndexBlob
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,179 +76,198 @@ class Committed:
     first_at: datetime | None = None
 
 
+class BlockNames:
+    """Names for one writer's blocks, all of one length, that no other writer's blocks of the same blob have."""
+
+    def __init__(self) -> None:
+        self._writer = secrets.token_urlsafe(3)
+        self._number = 0
+
+    def next(self) -> str:
+        self._number += 1
+        return f"{self._writer}{self._number:05d}"
+
+
+def _nobody() -> None:
+    """Is told when the writer is done."""
+
+
+class _Waiting(NamedTuple):
+    """A fragment, wherever its media lies meanwhile."""
+
+    offset: int
+    duration: float
+    media: Media
+    since: float
+    """When its first frame came, as far as its duration tells."""
+
+    @property
+    def indexed(self) -> IndexFragment:
+        return IndexFragment(offset=self.offset, length=len(self.media), duration=self.duration)
+
+
 class PartWriter:
-    """Writes one part. Run `run()` as a task; what stops it is raised by the next `put` or by `finish`."""
+    """Writes one part: `put` fragments, then `end`; `run` stores them meanwhile and keeps what stopped it."""
 
     def __init__(
-        self, media: MediaBlob, index: IndexBlob, limits: WriterLimits, clock: Clock, progressed: Callable[[], None]
+        self, buffer: Buffer, limits: WriterLimits, patience: Patience, clock: Clock, progressed: Callable[[], None]
     ) -> None:
-        self._media, self._index = media, index
-        self._limits, self._clock, self._progressed = limits, clock, progressed
-        self._header = b""
-        self._head = b""
+        self._buffer, self._limits, self._patiently = buffer, limits, patience
+        self._clock, self._progressed = clock, progressed
+        self._names = BlockNames()
+        self._head = self._header = b""
         self._blocks: list[str] = []
-        self._waiting: deque[Fragment] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
-        self._last_commit = clock.monotonic()
-        self._closing = self._over = False
-        self._changed = asyncio.Condition()
-        self._failure: Exception | None = None
+        self._news = asyncio.Event()
+        self._complete = False
+        self._ending: Ending | None = None
+        self.failure: Exception | None = None
+        self.finished = False
         self.committed = Committed()
 
-    async def create(self) -> None:
-        """Takes the part's name; raises BlobExists when another run has it."""
-        await self._patiently(self._media.create)
-        await self._patiently(self._index.create)
-
-    async def put(self, fragment: Fragment, init_segment: bytes, info: MediaInfo, opened_at: datetime) -> None:
-        """Hands a fragment over. Waits while the buffer is full, so that the stream is read no faster than stored."""
+    def put(self, fragment: Fragment, init_segment: bytes, info: MediaInfo, opened_at: datetime) -> None:
+        """Takes a fragment; raises what keeps them from being stored. Mind the buffer's room before the next one."""
+        if self.failure is not None:
+            raise self.failure
         if not self._head:
             self._head = init_segment
-            self._header = _index_header(init_segment, info, opened_at)
-        async with self._changed:
-            await self._until(lambda: self._over or self._waiting_bytes < self._limits.buffer_bytes)
-            self._raise_failure()
-            self._waiting.append(fragment)
-            self._waiting_bytes += len(fragment.data)
-            self._changed.notify_all()
+            self._header = index_header(init_segment, info, opened_at)
+        media, since = self._buffer.keep(fragment.data), self._clock.monotonic() - fragment.duration
+        self._waiting.append(_Waiting(fragment.offset, fragment.duration, media, since))
+        self._waiting_bytes += len(fragment.data)
+        self._news.set()
 
-    async def run(self) -> None:
-        """Stores what waits until `finish` was asked for and nothing waits any more."""
+    def end(self, ending: Ending | None) -> None:
+        """Nothing more comes. Without an ending the part stays as it is once all is stored."""
+        self._complete, self._ending = True, ending
+        self._news.set()
+
+    async def run(self, files: Callable[[], Awaitable[PartFiles]]) -> None:
+        """Stores what comes until the end; `files` gives the blobs, which may take a while."""
         try:
-            while await self._due():
-                await self._store(self._next_batch())
+            await self._write(await files())
         except Exception as error:
-            # It belongs to whoever waits in put or finish, so it is kept for them instead of ending the task group.
-            self._failure = error
+            # It belongs to whoever brings the next fragment or waits for the end, so it is kept for them.
+            self.failure = error
         finally:
-            async with self._changed:
-                self._over = True
-                self._changed.notify_all()
+            self._buffer.take(self._waiting_bytes)
+            self._waiting.clear()
+            self._waiting_bytes = 0
+            # What they lead to, a long part's sample tables among it, would stay until it is found garbage.
+            self._ending, self._progressed = None, _nobody
 
-    async def finish(self, ending: Ending) -> float:
-        """Stores the rest and turns the blob into a standard MP4; returns the milliseconds that took."""
-        started = self._clock.monotonic()
-        async with self._changed:
-            self._closing = True
-            self._changed.notify_all()
-            await self._until(lambda: self._over)
-            self._raise_failure()
-        await self._replace_ends(ending)
-        return (self._clock.monotonic() - started) * 1000
-
-    async def _replace_ends(self, ending: Ending) -> None:
-        if not self._blocks:
-            return  # no fragment ever came: an empty blob says so more honestly than an MP4 without media
-        await self._stage(_NEW_HEAD, ending.head)
-        await self._stage(_TAIL, ending.tail)
-        blocks = [_NEW_HEAD, *self._blocks[1:], _TAIL]
-        await self._patiently(lambda: self._media.commit(blocks))
-        done = self.committed
-        size = done.bytes + len(ending.tail)
-        await self._append(closing_line(IndexClosing(bytes=size, duration=done.duration)))
-        self.committed = Committed(size, done.duration, done.fragments, done.first_at)
-        self._progressed()
+    async def _write(self, files: PartFiles) -> None:
+        while await self._due():
+            await self._store(files, self._next_batch())
+        # Without a fragment there is nothing to end: an empty blob says so better than an MP4 without media.
+        if self._ending is not None and self._blocks:
+            await self._finish(files, self._ending)
+        self.finished = self._ending is not None
 
     async def _due(self) -> bool:
-        """Waits until there is a batch to store; False when the part is to be closed and nothing is left."""
-        limits = self._limits
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._waiting or self._closing)
-            rest = self._last_commit + limits.commit_interval - self._clock.monotonic()
-            if rest > 0 and not self._urgent():
-                await self._until(self._urgent, rest, quietly=True)
-            return bool(self._waiting)
+        """Waits until there is a batch to store; False when nothing is left and nothing more comes."""
+        while not self._waiting and not self._complete:
+            await self._wait(None)
+        while self._waiting and not self._urgent() and (rest := self._rest()) > 0:
+            await self._wait(rest)
+        return bool(self._waiting)
 
     def _urgent(self) -> bool:
-        return self._closing or self._waiting_bytes >= self._limits.commit_bytes
+        first = not self._blocks  # something to watch, as soon as possible
+        return first or self._complete or self._waiting_bytes >= self._limits.batch_bytes(len(self._blocks))
 
-    def _next_batch(self) -> list[Fragment]:
-        batch: list[Fragment] = []
-        size = 0
+    def _rest(self) -> float:
+        due = self._waiting[0].since + self._limits.interval(len(self._blocks))
+        lone = self._waiting[0].duration + _COMPANY > self._limits.commit_interval
+        return due + (0.0 if lone else _COMPANY) - self._clock.monotonic()
+
+    async def _wait(self, seconds: float | None) -> None:
+        self._news.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        size, enough = 0, self._limits.batch_bytes(len(self._blocks))
         for fragment in self._waiting:
-            if batch and size + len(fragment.data) > self._limits.commit_bytes:
-                break
             batch.append(fragment)
-            size += len(fragment.data)
+            size += len(fragment.media)
+            if size >= enough:
+                break
         return batch
 
-    async def _store(self, batch: list[Fragment]) -> None:
-        self._last_commit = self._clock.monotonic()
-        blocks = self._blocks
-        if not blocks:
-            await self._stage(_HEAD, self._head)
-            blocks = [_HEAD]
-        block = f"{len(blocks):08d}"
-        await self._stage(block, b"".join(fragment.data for fragment in batch))
-        blocks = [*blocks, block]
-        await self._patiently(lambda: self._media.commit(blocks))
+    async def _store(self, files: PartFiles, batch: Sequence[_Waiting]) -> None:
+        new: dict[str, list[Media]] = {} if self._blocks else {self._names.next(): [self._head]}
+        new[self._names.next()] = [fragment.media for fragment in batch]
+        blocks = [*self._blocks, *new]
+        await commit_with(files.media, self._patiently, new, blocks)
         self._blocks = blocks
-        await self._account(batch)
-        lines = fragment_lines(IndexFragment(offset=f.offset, length=len(f.data), duration=f.duration) for f in batch)
+        self._account(batch)
+        lines = fragment_lines(fragment.indexed for fragment in batch)
         header, self._header = self._header, b""
-        await self._append(header + lines)
+        await self._patiently(lambda: files.index.append(header + lines))
         self._progressed()
 
-    async def _account(self, batch: list[Fragment]) -> None:
+    def _account(self, batch: Sequence[_Waiting]) -> None:
         done = self.committed
         self.committed = Committed(
-            bytes=batch[-1].end,
+            bytes=batch[-1].offset + len(batch[-1].media),
             duration=done.duration + sum(fragment.duration for fragment in batch),
             fragments=done.fragments + len(batch),
             first_at=done.first_at or self._clock.now(),
         )
-        async with self._changed:
-            for fragment in batch:
-                self._waiting.popleft()
-                self._waiting_bytes -= len(fragment.data)
-            self._changed.notify_all()
+        size = sum(len(fragment.media) for fragment in batch)
+        for _ in batch:
+            self._waiting.popleft()
+        self._waiting_bytes -= size
+        self._buffer.take(size)
 
-    async def _stage(self, block: str, data: bytes) -> None:
-        await self._patiently(lambda: self._media.stage(block, data))
+    async def _finish(self, files: PartFiles, ending: Ending) -> None:
+        await replace_ends(files.media, self._patiently, self._names, self._blocks[1:], ending)
+        done = self.committed
+        size = done.bytes + ending.tail_size
+        await self._patiently(
+            lambda: files.index.append(closing_line(IndexClosing(bytes=size, duration=done.duration)))
+        )
+        self.committed = Committed(size, done.duration, done.fragments, done.first_at)
 
-    async def _append(self, lines: bytes) -> None:
-        await self._patiently(lambda: self._index.append(lines))
 
-    async def _patiently(self, call: Callable[[], Awaitable[None]]) -> None:
-        """Repeats a storage call while that can help, for as long as patience lasts."""
-        deadline = self._clock.monotonic() + self._limits.patience
-        backoff = _FIRST_BACKOFF
-        while True:
-            try:
-                return await call()
-            except (Transient, Forbidden) as error:
-                if self._clock.monotonic() + backoff > deadline:
-                    raise StorageUnavailable(
-                        f"Storage failed for {self._limits.patience:.0f} s; last answer: {error.message}"
-                    ) from error
-                log.warning(STORAGE_RETRIED, why=error.message, after=backoff)
-            await self._clock.sleep(backoff)
-            backoff = min(backoff * 2, _LONGEST_BACKOFF)
-
-    async def _until(
-        self, condition: Callable[[], bool], timeout: float | None = None, *, quietly: bool = False
-    ) -> None:
+async def commit_with(
+    media: MediaBlob, patiently: Patience, new: Mapping[str, Sequence[Media]], blocks: Sequence[str]
+) -> None:
+    """Stages the new blocks and commits the list; stages them again when storage has dropped them meanwhile."""
+    for sent in range(1, _TIMES_SENT + 1):
+        for name, pieces in new.items():
+            await patiently(lambda name=name, pieces=pieces: media.stage(name, *pieces))
         try:
-            async with asyncio.timeout(self._limits.patience if timeout is None else timeout):
-                await self._changed.wait_for(condition)
-        except TimeoutError:
-            if not quietly:
-                raise StorageUnavailable(
-                    f"Storage is slower than the stream: {self._waiting_bytes} bytes waited longer than"
-                    f" {self._limits.patience:.0f} s."
-                ) from None
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+            return await patiently(lambda: media.commit(blocks))
+        except BlocksLost:
+            if sent == _TIMES_SENT:
+                raise
 
 
-def _index_header(init_segment: bytes, info: MediaInfo, opened_at: datetime) -> bytes:
+async def replace_ends(
+    media: MediaBlob, patiently: Patience, names: BlockNames, body: Iterable[str], ending: Ending
+) -> None:
+    """Makes a standard MP4 of the blocks of media: a new head before them, the tail behind, piece by piece."""
+    head = names.next()
+    await patiently(lambda: media.stage(head, ending.head))
+    tail: list[str] = []
+    for piece in ending.tail:
+        tail.append(names.next())
+        await patiently(lambda piece=piece: media.stage(tail[-1], piece))
+    blocks = [head, *body, *tail]
+    await patiently(lambda: media.commit(blocks))
+
+
+def index_header(init_segment: bytes, info: MediaInfo, opened_at: datetime) -> bytes:
     return header_line(
         make_header(
             init_segment,
             opened_at=opened_at,
-            video_codec=info.video_codec,
+            video_codec=info.video_codec or None,
             audio_codec=info.audio_codec,
             width=info.width,
             height=info.height,

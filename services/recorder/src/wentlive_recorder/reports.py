@@ -33,7 +33,8 @@ class Reporter:
     ) -> None:
         self._channel, self._progress, self._grants, self._orders = channel, progress, grants, orders
         self._clock, self._interval = clock, interval
-        self._sequence = 0
+        # A recorder that is started again for the same attempt must not seem older than it was before.
+        self._sequence = int(clock.now().timestamp() * 1000)
         self._heard: dict[int, PartReport] = {}
         self._answered = asyncio.Event()
 
@@ -92,6 +93,7 @@ class Reporter:
             outcome=progress.outcome,
             reason=progress.reason,
             parts=tuple(news),
+            salvaged=tuple(progress.salvaged),
             granted_through_part=self._grants.through_part(),
             grants_expire_at=self._grants.expire_at(),
         )

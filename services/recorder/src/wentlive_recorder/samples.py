@@ -1,31 +1,24 @@
-"""From FLV tags to codec configurations and samples: the only place that knows how FLV wraps H.264 and AAC."""
+"""Codec configurations and samples: what every input becomes, and all that the recorder knows of it."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from wentlive_recorder.errors import CorruptFlv, UnsupportedCodec
-from wentlive_recorder.flv import Tag, TagKind
-
-_AVC, _LEGACY_HEVC = 7, 12
-_AAC = 10
-_SEQUENCE_HEADER, _CODED = 0, 1
-_INFO_FRAME = 5
-_KEY_FRAME = 1
-_ENHANCED = 0x80
+CodecId = Literal["avc", "hevc"]
 
 
 class VideoConfig(NamedTuple):
-    """H.264's `avcC`: two parts of a stream belong into one track only while this stays byte for byte the same."""
+    """`avcC` or `hvcC`: one track holds what was encoded while this stayed byte for byte the same."""
 
     data: bytes
+    codec_id: CodecId = "avc"
 
     @property
     def codec(self) -> str:
-        """RFC 6381, such as `avc1.64001f`."""
-        return f"avc1.{self.data[1:4].hex()}"
+        """RFC 6381, such as `avc1.64001f` or `hvc1.1.6.L93.B0`."""
+        return f"avc1.{self.data[1:4].hex()}" if self.codec_id == "avc" else f"hvc1.{_hevc_profile(self.data)}"
 
     @property
     def length_size(self) -> int:
-        return (self.data[4] & 3) + 1
+        return (self.data[4 if self.codec_id == "avc" else 21] & 3) + 1
 
 
 class AudioConfig(NamedTuple):
@@ -58,84 +51,23 @@ class AudioSample(NamedTuple):
     data: bytes
 
 
+class Break(NamedTuple):
+    """Something is missing here: pictures count again from the next keyframe."""
+
+    why: str
+    new_clock: bool = False
+    """Whether the stream says itself that its times begin anew."""
+
+
 Sample = VideoSample | AudioSample
-Unit = VideoConfig | AudioConfig | Sample
+Unit = VideoConfig | AudioConfig | Sample | Break
 
 
-class SampleDecoder:
-    """Unwraps tags; remembers the video configuration, to check each frame's NAL units against it."""
-
-    def __init__(self) -> None:
-        self._video: VideoConfig | None = None
-
-    def decode(self, tag: Tag) -> Unit | None:
-        """The tag's content, or None when it holds nothing to record; raises CorruptFlv or UnsupportedCodec."""
-        if tag.kind is TagKind.VIDEO:
-            return self._video_unit(tag)
-        if tag.kind is TagKind.AUDIO:
-            return _audio_unit(tag)
-        return None
-
-    def _video_unit(self, tag: Tag) -> VideoConfig | VideoSample | None:
-        payload = tag.payload
-        if not payload or payload[0] >> 4 == _INFO_FRAME:
-            return None
-        _check_video_codec(payload)
-        if len(payload) < 5:
-            raise CorruptFlv("An H.264 tag is shorter than its own header.")
-        if payload[1] == _SEQUENCE_HEADER:
-            self._video = _video_config(payload[5:])
-            return self._video
-        if payload[1] != _CODED or len(payload) == 5:
-            return None
-        return self._frame(tag)
-
-    def _frame(self, tag: Tag) -> VideoSample | None:
-        if self._video is None:
-            return None
-        payload = tag.payload
-        data = payload[5:]
-        _check_nal_units(data, self._video.length_size)
-        delay = int.from_bytes(payload[2:5], "big", signed=True)
-        return VideoSample(tag.timestamp, delay, payload[0] >> 4 == _KEY_FRAME, data)
-
-
-def _check_video_codec(payload: bytes) -> None:
-    if payload[0] & _ENHANCED:
-        name = payload[1:5].decode("ascii", "replace")
-        raise UnsupportedCodec(f"The stream's video codec ({name!r}, enhanced FLV) is not supported yet.")
-    codec = payload[0] & 0x0F
-    if codec == _LEGACY_HEVC:
-        raise UnsupportedCodec("The stream's video codec (H.265, FLV id 12) is not supported yet.")
-    if codec != _AVC:
-        raise UnsupportedCodec(f"The stream's video codec (FLV id {codec}) is not supported.")
-
-
-def _video_config(data: bytes) -> VideoConfig:
-    if len(data) < 7 or data[0] != 1:
-        raise CorruptFlv("The H.264 sequence header is damaged.")
-    return VideoConfig(data)
-
-
-def _check_nal_units(data: bytes, length_size: int) -> None:
-    """The lengths must add up to the frame: a frame that does not would corrupt the file around it."""
-    position, end = 0, len(data)
-    while position < end:
-        position += length_size + int.from_bytes(data[position : position + length_size], "big")
-    if position != end:
-        raise CorruptFlv("A video frame's NAL units do not add up to its size.")
-
-
-def _audio_unit(tag: Tag) -> AudioConfig | AudioSample | None:
-    payload = tag.payload
-    if not payload:
-        return None
-    if payload[0] >> 4 != _AAC:
-        raise UnsupportedCodec(f"The stream's audio codec (FLV id {payload[0] >> 4}) is not supported.")
-    if len(payload) < 3:
-        return None
-    if payload[1] != _SEQUENCE_HEADER:
-        return AudioSample(tag.timestamp, payload[2:])
-    if len(payload) < 4:
-        raise CorruptFlv("The AAC sequence header is damaged.")
-    return AudioConfig(payload[2:])
+def _hevc_profile(record: bytes) -> str:
+    """ISO/IEC 14496-15, annex E: profile space and id, compatibility flags reversed, tier and level, constraints."""
+    space = ("", "A", "B", "C")[record[1] >> 6]
+    compatibility = int(f"{int.from_bytes(record[2:6], 'big'):032b}"[::-1], 2)
+    tier = "H" if record[1] & 0x20 else "L"
+    constraints = record[6:12].rstrip(b"\x00")
+    parts = [f"{space}{record[1] & 0x1F}", f"{compatibility:X}", f"{tier}{record[12]}"]
+    return ".".join([*parts, *(f"{byte:X}" for byte in constraints)])

@@ -9,16 +9,20 @@ from wentlive_common.errors import Permanent, WentliveError
 from wentlive_common.job import Outcome, RecordingJob
 from wentlive_tiktok.ports import LiveStatusSource
 from wentlive_tiktok.status import Blocked, Live, LiveStatus, NotFound, Offline, Paused, Restricted, Unknown
-from wentlive_tiktok.streams import QualityPolicy, StreamCandidate, rank
+from wentlive_tiktok.streams import StreamCandidate
 
+from wentlive_recorder.candidates import CandidateBook
 from wentlive_recorder.connection import Connection
+from wentlive_recorder.continuity import Continuity
 from wentlive_recorder.errors import (
     BlobExists,
     CorruptFlv,
+    CorruptHls,
     Fenced,
     MuxFailed,
     NoGrant,
     NotFlv,
+    NotHls,
     StorageRefused,
     StorageUnavailable,
     StreamDropped,
@@ -27,6 +31,7 @@ from wentlive_recorder.errors import (
     StreamUnreachable,
     UnsupportedCodec,
 )
+from wentlive_recorder.feeds import StreamFeeds
 from wentlive_recorder.orders import Orders
 from wentlive_recorder.part import PartOpener
 from wentlive_recorder.ports import StreamSource
@@ -35,17 +40,17 @@ from wentlive_recorder.settings import RecorderSettings
 from wentlive_recorder.splitter import PartLimits
 
 STREAM_OPENING, STREAM_OVER, LIVE_STATUS, LIVE_OVER = "stream_opening", "stream_over", "live_status", "live_over"
-_POLICY = QualityPolicy(codecs=("h264", "unknown"))
 _WORTHWHILE = 5.0
 """Seconds of media that make a connection count as a good one."""
 _END_ANSWERS = 2
 _HOPELESS_ROUNDS = 2
-_MOST_CANDIDATES = 8
 _FIRST_BACKOFF = 0.5
 _STREAM_ERRORS = (
     CorruptFlv,
+    CorruptHls,
     MuxFailed,
     NotFlv,
+    NotHls,
     StreamDropped,
     StreamGone,
     StreamStalled,
@@ -82,8 +87,21 @@ class Session:
         self._job, self._settings, self._world = job, settings, world
         self._orders, self._progress = world.orders, world.progress
         self._limits = PartLimits(int(settings.longest_part * 1000), settings.largest_part)
-        self._last_part: int = 0
-        self._vain_rounds = 0
+        quality = job.quality or settings.default_quality
+        self._audio_only = quality.audio_only
+        self._candidates = CandidateBook(quality, world.clock)
+        self._continuity = Continuity(world.clock)
+        self._feeds = StreamFeeds(
+            world.streams,
+            world.clock,
+            settings.read_timeout,
+            quality.codecs,
+            audio_only=quality.audio_only,
+            away=lambda: self._continuity.away,
+        )
+        self._handle = job.handle
+        self._known: Live | None = None
+        self._vain_rounds = self._unclear = 0
 
     async def run(self) -> Verdict:
         """Records until there is a verdict; media and storage errors become one, defects are raised."""
@@ -102,16 +120,18 @@ class Session:
 
     async def _live(self) -> Live | Verdict:
         """Asks until our room is live for sure, over for sure, or nobody can tell."""
-        ended = unclear = 0
+        ended = 0
         while True:
             status = await self._ask()
             if status is None:
                 return self._ordered()
             match status:
                 case Live(room=room) if room.room_id == self._job.room_id:
+                    self._unclear, self._known = 0, status
                     return status
                 case Paused(room=room) if room.room_id == self._job.room_id:
-                    ended = unclear = 0
+                    ended = self._unclear = 0
+                    self._continuity.explained("The creator paused the live.")
                     self._progress.enter("connecting", "The creator has paused the live.")
                     await self._pause(self._settings.paused_interval)
                 case Live() | Paused() | Offline():
@@ -121,12 +141,18 @@ class Session:
                         return Verdict("ended")
                     await self._pause(self._settings.end_confirmation)
                 case _:
-                    unclear += 1
-                    reason = _told(status, self._job.handle)
-                    if unclear >= self._settings.unclear_answers:
-                        return Verdict("failed", reason)
-                    self._progress.enter("connecting", reason)
-                    await self._pause(self._backoff(unclear))
+                    answer = await self._nobody_knows(_told(status, self._handle))
+                    if answer is not None:
+                        return answer
+
+    async def _nobody_knows(self, reason: str) -> Live | Verdict | None:
+        """The streams that were known last are tried: TikTok may be silent towards us while the live goes on."""
+        self._unclear += 1
+        if self._unclear >= self._settings.unclear_answers:
+            return Verdict("failed", reason)
+        self._progress.enter("connecting", reason)
+        await self._pause(self._backoff(self._unclear))
+        return self._ordered() if self._orders.given else self._known
 
     async def _ask(self) -> LiveStatus | None:
         """TikTok's answer, or None when an order came first."""
@@ -134,29 +160,37 @@ class Session:
 
         async def ask() -> None:
             job = self._job
-            status = await self._world.tiktok.live_status(job.handle, creator_id=job.creator_id, open_room=job.room_id)
-            answers.append(status)
+            answers.append(
+                await self._world.tiktok.live_status(self._handle, creator_id=job.creator_id, open_room=job.room_id)
+            )
 
         if not self._orders.given:
             await self._orders.interrupt(ask())
         if self._orders.given or not answers:
             return None
-        log.info(LIVE_STATUS, status=answers[0].state)
-        return answers[0]
+        status = answers[0]
+        if isinstance(status, (Live, Paused)):
+            self._handle = status.profile.handle  # creators rename themselves, even while they are live
+        log.info(LIVE_STATUS, status=status.state)
+        return status
 
     # Recording
 
     async def _round(self, live: Live) -> Verdict | None:
         """Tries the candidates in order until one brought media; None means: ask again."""
         problems: list[WentliveError] = []
-        for candidate in self._candidates(live.streams):
+        for candidate in self._candidates.ordered(live.streams):
+            self._progress.choose(self._candidates.choice(candidate, live.streams))
             seconds, problem = await self._record(candidate)
             if self._orders.given:
                 return self._ordered()
             if seconds >= _WORTHWHILE:
-                self._vain_rounds = 0
+                self._candidates.served(candidate)
+                self._vain_rounds = self._unclear = 0
                 return None
-            problems.append(problem or CorruptFlv("The stream ended at once."))
+            problem = problem or CorruptFlv("The stream ended at once.")
+            self._candidates.failed(candidate, problem, brought_media=seconds > 0)
+            problems.append(problem)
             if seconds:
                 break
         return await self._in_vain(problems)
@@ -172,42 +206,46 @@ class Session:
         await self._pause(self._backoff(self._vain_rounds))
         return None
 
-    def _candidates(self, streams: Sequence[StreamCandidate]) -> list[StreamCandidate]:
-        ranked = [candidate for candidate in rank(streams, _POLICY) if candidate.protocol == "flv"]
-        if self._settings.quality == "smallest":
-            ranked.sort(key=lambda candidate: candidate.level)
-        return ranked[:_MOST_CANDIDATES]
-
     async def _record(self, candidate: StreamCandidate) -> tuple[float, WentliveError | None]:
         """Seconds of media that one connection brought, and why it ended unless cleanly. Raises storage's errors."""
-        log.info(STREAM_OPENING, quality=candidate.quality, role=candidate.role)
-        world, settings = self._world, self._settings
-        connection = Connection(
-            world.opener, self._progress, self._limits, settings.read_timeout, world.clock, self._last_part
-        )
+        log.info(STREAM_OPENING, quality=candidate.quality, role=candidate.role, protocol=candidate.protocol)
+        connection = self._connection(candidate)
         problem: WentliveError | None = None
         try:
-            await self._orders.interrupt(connection.record(world.streams, candidate.url))
+            await self._orders.interrupt(connection.record(self._feeds, candidate))
         except _STREAM_ERRORS as error:
             problem = error
         except BaseException:
-            await connection.abandon()
+            connection.abandon()
             raise
         problem = await self._end(connection) or problem
-        log.info(STREAM_OVER, seconds=round(connection.seconds, 3), why=problem.message if problem else None)
+        why = problem.message if problem else None
+        log.info(STREAM_OVER, seconds=round(connection.seconds, 3), why=why)
+        if connection.seconds:
+            self._continuity.explained(why or "The stream ended.")
         return connection.seconds, problem
+
+    def _connection(self, candidate: StreamCandidate) -> Connection:
+        world = self._world
+        return Connection(
+            world.opener,
+            self._progress,
+            self._continuity,
+            self._limits,
+            self._settings.read_timeout,
+            world.clock,
+            audio_only=self._audio_only or candidate.codec == "audio",
+        )
 
     async def _end(self, connection: Connection) -> WentliveError | None:
         try:
             if self._orders.abandoned:
-                await connection.abandon()
+                connection.abandon()
             else:
                 self._progress.enter("finishing" if self._orders.given else self._progress.state)
                 await connection.finish()
         except MuxFailed as error:
             return error
-        finally:
-            self._last_part = connection.last_part
         return None
 
     def _ordered(self) -> Verdict:
@@ -225,7 +263,7 @@ class Session:
 
 def _summed_up(problems: Sequence[WentliveError]) -> str:
     if not problems:
-        return "The live offers no H.264 stream over FLV, and nothing else can be recorded yet."
+        return "The live offers no stream that the wanted quality allows."
     seen = dict.fromkeys(problem.message for problem in problems)
     return f"No stream could be recorded ({len(problems)} tried): " + " ".join(seen)
 

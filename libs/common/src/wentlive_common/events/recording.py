@@ -28,7 +28,8 @@ class RecordingData(EventData):
     sequence: Sequence
     """Grows by one with each event of this recording."""
     trouble: str | None = Field(default=None, max_length=2000)
-    """While nothing is recorded: why, as the last recorder that could tell said."""
+    """While nothing is recorded: why, as the last recorder that could tell said. At the end: which parts could not be
+    made standard MP4s, and why; they play all the same."""
 
     def subject(self) -> str:
         return self.recording_id

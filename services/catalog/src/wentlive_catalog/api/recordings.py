@@ -15,7 +15,7 @@ from wentlive_catalog.api.context import Asker, Here, PartName, RecordingId, Wan
 from wentlive_catalog.api.problems import documented
 from wentlive_catalog.api.schemas import LinkIn, LinkOut, RecordingList, RecordingOut, recording_out
 from wentlive_catalog.domain.playlist import MEDIA_TYPE
-from wentlive_catalog.playback import NothingYet
+from wentlive_catalog.playback import part_blob
 from wentlive_catalog.ports import RecordingFilter
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
@@ -84,10 +84,40 @@ async def get_init_segment(recording: WantedRecording, part: PartName, here: Her
 )  # fmt: skip
 async def get_poster(recording: WantedRecording, here: Here) -> Response:
     """Leads to the first picture, by a link that expires."""
-    if recording.poster is None:
-        raise NothingYet
-    link = await here.playback.playing_link(recording.poster)
-    return RedirectResponse(link.url, status_code=302, headers={"cache-control": "private, max-age=600"})
+    return await _picture(here, recording.poster, seconds=600)
+
+
+@router.get(
+    "/{recording_id}/preview.jpg", operation_id="getPreview", status_code=302, response_class=RedirectResponse,
+    responses=documented(404, 422),
+)  # fmt: skip
+async def get_preview(recording: WantedRecording, here: Here) -> Response:
+    """Leads to the newest picture while the live is recorded; it is replaced every half minute."""
+    return await _picture(here, recording.preview, seconds=20)
+
+
+@router.get(
+    "/{recording_id}/parts/{part}/storyboard.jpg", operation_id="getStoryboard", status_code=302,
+    response_class=RedirectResponse, responses=documented(404, 422),
+)  # fmt: skip
+async def get_storyboard(recording: WantedRecording, part: PartName, here: Here) -> Response:
+    """Leads to a part's small pictures, all in one; it grows while the part is recorded."""
+    return await _picture(here, part_blob(recording, part, "storyboard"), seconds=20)
+
+
+@router.get(
+    "/{recording_id}/parts/{part}/storyboard.vtt", operation_id="getStoryboardTrack", status_code=302,
+    response_class=RedirectResponse, responses=documented(404, 422),
+)  # fmt: skip
+async def get_storyboard_track(recording: WantedRecording, part: PartName, here: Here) -> Response:
+    """Leads to WebVTT that says which area of the storyboard (`#xywh=`) belongs to which time of the part."""
+    return await _picture(here, part_blob(recording, part, "storyboard_track"), seconds=20)
+
+
+async def _picture(here: Here, blob: str | None, *, seconds: int) -> Response:
+    """Raises NothingYet when there is none. Browsers may keep where it led for so long."""
+    link = await here.playback.playing_link(blob)
+    return RedirectResponse(link.url, status_code=302, headers={"cache-control": f"private, max-age={seconds}"})
 
 
 def write_cursor(below: str | None) -> str | None:

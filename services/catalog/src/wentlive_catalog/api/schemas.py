@@ -76,6 +76,7 @@ class PartOut(BaseModel):
     finish_ms: float | None
     watchable: bool
     has_poster: bool
+    has_storyboard: bool
 
 
 class RecordingOut(BaseModel):
@@ -96,6 +97,8 @@ class RecordingOut(BaseModel):
     stop_requested: bool
     bytes: int
     duration: float
+    has_preview: bool
+    """Whether there is a newest picture, which there is only while it is recorded."""
     parts: list[PartOut]
 
 
@@ -144,7 +147,8 @@ def recording_out(recording: Recording) -> RecordingOut:
     return RecordingOut(
         **recording.model_dump(include=_SHOWN), started_at=recording.started_at,
         first_committed_at=min(committed, default=None), stop_requested=recording.stop_request is not None,
-        bytes=recording.bytes, duration=recording.duration, parts=[part_out(part) for part in recording.parts],
+        bytes=recording.bytes, duration=recording.duration, has_preview=recording.preview is not None,
+        parts=[part_out(part) for part in recording.parts],
     )  # fmt: skip
 
 
@@ -157,6 +161,7 @@ _SHOWN = {
 def part_out(part: Part) -> PartOut:
     return PartOut(
         name=part.name, watchable=part.watchable, has_poster=part.report.poster_blob is not None,
+        has_storyboard=part.report.storyboard_track_blob is not None,
         **part.report.model_dump(include=_PART_SHOWN),
     )  # fmt: skip
 

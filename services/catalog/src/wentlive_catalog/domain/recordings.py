@@ -94,6 +94,13 @@ class Recording(Model):
         """The blob of the first picture there is."""
         return next((part.report.poster_blob for part in self.parts if part.report.poster_blob), None)
 
+    @property
+    def preview(self) -> str | None:
+        """The blob of the newest picture, as long as there will be newer ones."""
+        if self.over:
+            return None
+        return next((part.report.preview_blob for part in self.parts if part.report.preview_blob), None)
+
     def part(self, name: str) -> Part | None:
         return next((part for part in self.parts if part.name == name), None)
 
@@ -145,10 +152,16 @@ def _with_part(parts: tuple[Part, ...], told: Part) -> tuple[Part, ...]:
     return tuple(sorted(by_name.values(), key=lambda part: (part.attempt, part.report.part)))
 
 
-def _progress(part: Part) -> tuple[bool, int, int, float, bool, bool, str]:
+def _progress(part: Part) -> tuple[bool, int, int, float, int, bool, str]:
     """How far along a part is: a total order, so that the outcome does not hang on the order of delivery."""
     report = part.report
     return (
         report.state == "closed", report.bytes, report.fragments, report.duration,
-        report.poster_blob is not None, report.committed_at is not None, report.model_dump_json(),
+        _pictures(report), report.committed_at is not None, report.model_dump_json(),
     )  # fmt: skip
+
+
+def _pictures(report: PartReport) -> int:
+    """How many kinds of pictures there are: they never become fewer."""
+    kinds = (report.poster_blob, report.storyboard_blob, report.storyboard_track_blob, report.preview_blob)
+    return sum(blob is not None for blob in kinds)

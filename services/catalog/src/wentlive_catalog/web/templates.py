@@ -27,6 +27,7 @@ class Templates:
             "ago": _ago, "initial": words.initial, "hue": words.hue,
             "since": _since, "until": _until, "clock": _clock,
             "status_word": words.status_word, "creator_notes": words.creator_notes, "state_hint": words.state_hint,
+            "picture": words.picture,
             "refusal_reason": words.refusal_reason, "refused_address": words.refused_address,
         })  # fmt: skip
         cast("dict[str, Any]", self._environment.globals).update({

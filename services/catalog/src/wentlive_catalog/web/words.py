@@ -10,6 +10,9 @@ from wentlive_catalog.domain.recordings import Recording
 from wentlive_catalog.domain.watches import WatchStatus
 from wentlive_catalog.web.watching import THIS_ADDRESS, Followed, Refusal
 
+PREVIEW_SECONDS = 30
+"""How long one address of a live preview is good for."""
+
 CREATOR_STATUS: dict[CreatorStatus, str] = {
     "checking": "Checking…",
     "offline": "Offline",
@@ -113,9 +116,17 @@ def refused_address(refusal: Refusal) -> str:
     return "this machine's address" if names == [THIS_ADDRESS] else f"the proxy {names[0]}"
 
 
+def picture(recording: Recording) -> str | None:
+    """Where its picture is: the newest one while it is recorded, by an address that changes as often as it does."""
+    path = f"/api/v1/recordings/{recording.recording_id}"
+    if recording.preview:
+        return f"{path}/preview.jpg?at={int(recording.duration // PREVIEW_SECONDS)}"
+    return f"{path}/poster.jpg" if recording.poster else None
+
+
 def state_hint(recording: Recording) -> str:
     if recording.over:
-        return ""
+        return recording.trouble or ""
     if recording.stop_request and recording.state != "finishing":
         return "You asked to stop; the recorder is finishing."
     if recording.state == "recovering" and not recording.bytes:

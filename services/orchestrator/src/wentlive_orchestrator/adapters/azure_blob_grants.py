@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from azure.core.exceptions import AzureError, ResourceExistsError
@@ -16,11 +17,14 @@ from wentlive_common.job import BlobGrant
 API_VERSION = "2026-02-06"
 """Pinned: the newest one that every supported Azurite speaks."""
 CLOCK_SKEW = timedelta(minutes=5)
-# A recorder reads back only what it wrote itself: whether a commit whose answer was lost took place.
-MEDIA = BlobSasPermissions(read=True, create=True, write=True)
-INDEX = BlobSasPermissions(read=True, create=True, write=True, add=True)
-POSTER = BlobSasPermissions(create=True, write=True)
-SUFFIXES = ((".mp4", MEDIA), (".index", INDEX), (".jpg", POSTER))
+# A recorder reads back what was written before it: whether a commit whose answer was lost took place, what an attempt
+# that died left open, what the manifest says already.
+OVERWRITTEN = BlobSasPermissions(read=True, create=True, write=True)
+APPENDED = BlobSasPermissions(read=True, create=True, write=True, add=True)
+PICTURE = BlobSasPermissions(create=True, write=True)
+BY_SUFFIX = {
+    ".mp4": OVERWRITTEN, ".json": OVERWRITTEN, ".index": APPENDED, ".log": APPENDED, ".jpg": PICTURE, ".vtt": PICTURE,
+}  # fmt: skip
 
 
 class StorageUnavailable(Transient):
@@ -54,12 +58,8 @@ class AzureBlobGrants:
             if self._cors_origins:
                 await self._service.set_service_properties(cors=[_browser_reads(self._cors_origins)])
 
-    async def grants(self, stems: Sequence[str], lifetime: float) -> tuple[BlobGrant, ...]:
-        return tuple(
-            self._grant(stem + suffix, permission, timedelta(seconds=lifetime))
-            for stem in stems
-            for suffix, permission in SUFFIXES
-        )
+    async def grants(self, blobs: Sequence[str], lifetime: float) -> tuple[BlobGrant, ...]:
+        return tuple(self._grant(blob, _permission(blob), timedelta(seconds=lifetime)) for blob in blobs)
 
     def _grant(self, blob: str, permission: BlobSasPermissions, lifetime: timedelta) -> BlobGrant:
         now = self._clock.now()
@@ -77,6 +77,14 @@ class AzureBlobGrants:
         )
         url = f"{self._service.url.rstrip('/')}/{self._container}/{quote(blob)}?{signature}"
         return BlobGrant(blob=blob, url=SecretStr(url), expires_at=expires_at)
+
+
+def _permission(blob: str) -> BlobSasPermissions:
+    """By the blob's kind; one that is not known here is nothing that a recorder writes."""
+    try:
+        return BY_SUFFIX[PurePosixPath(blob).suffix]
+    except KeyError:
+        raise InvalidInput(f"There is no such kind of blob to be granted: {blob}.") from None
 
 
 def _browser_reads(origins: Sequence[str]) -> CorsRule:

@@ -20,11 +20,10 @@ from wentlive_common.events.recording import (
 from wentlive_common.job import Report
 from wentlive_common.model import blob_prefix
 
-from wentlive_orchestrator.domain.parts import merged, news
+from wentlive_orchestrator.domain.parts import merged, news, with_salvaged
 from wentlive_orchestrator.domain.policy import Policy
-from wentlive_orchestrator.domain.recording import Attempt, Recording, attempt_name
+from wentlive_orchestrator.domain.recording import MAX_REASON_CHARS, Attempt, Recording, attempt_name
 
-MAX_REASON_CHARS = 2000
 MOST_ATTEMPTS = 500
 """However fruitful: beyond this something restarts recorders for no good reason."""
 
@@ -85,12 +84,15 @@ def on_stop_requested(recording: Recording, now: datetime, policy: Policy) -> Ch
 
 def attempt_due(recording: Recording, now: datetime, policy: Policy) -> bool:
     """Whether a recorder should be started now."""
-    if recording.active_attempt or recording.state not in ("requested", "recovering"):
+    if recording.active_attempt or recording.terminal:
         return False
     last = recording.last_attempt
-    if last is None or last.over_at is None:
-        return True
-    return now >= last.over_at + policy.backoff_after(_fruitless(recording.attempts, policy))
+    over_at = last.over_at if last else None
+    if recording.state in ("requested", "recovering"):
+        return over_at is None or now >= over_at + policy.backoff_after(_fruitless(recording.attempts, policy))
+    if not _salvage_pending(recording, now, policy):
+        return False
+    return over_at is None or now >= over_at + policy.salvage_backoff_after(len(recording.salvages))
 
 
 def on_attempt_planned(recording: Recording, token_hash: str, now: datetime, policy: Policy) -> Change:
@@ -99,7 +101,11 @@ def on_attempt_planned(recording: Recording, token_hash: str, now: datetime, pol
         return Change(recording)
     number = len(recording.attempts) + 1
     attempt = Attempt(
-        number=number, name=attempt_name(recording.recording_id, number), token_hash=token_hash, created_at=now
+        number=number,
+        name=attempt_name(recording.recording_id, number),
+        token_hash=token_hash,
+        task="record" if recording.state in ("requested", "recovering") else "salvage",
+        created_at=now,
     )
     return _resolved(recording.model_copy(update={"attempts": (*recording.attempts, attempt)}), [], now, policy)
 
@@ -142,9 +148,13 @@ def on_report(recording: Recording, number: int, report: Report, now: datetime, 
     tellings: list[News] = [(kind, {"attempt": number, "part": part}) for kind, part in about_parts]
     if attempt.active:
         facts |= _reported_facts(report, now)
-        if attempt.reported is None:
+        if attempt.reported is None and attempt.task == "record":
             tellings.insert(0, (RecordingStarted, {"attempt": number}))
-    return _resolved(recording.with_attempt(attempt.model_copy(update=facts)), tellings, now, policy)
+    recording = recording.with_attempt(attempt.model_copy(update=facts))
+    for salvaged in report.salvaged:
+        recording, about = with_salvaged(recording, salvaged, before=number)
+        tellings += [(kind, {"attempt": salvaged.attempt, "part": part}) for kind, part in about]
+    return _resolved(recording, tellings, now, policy)
 
 
 def _reported_facts(report: Report, now: datetime) -> dict[str, Any]:
@@ -181,6 +191,8 @@ def command_for(
 ) -> Literal["continue", "finish", "abandon"]:
     if attempt.state == "lost":
         return "abandon"
+    if attempt.task == "salvage":
+        return "continue"  # it ends by itself, and soon
     since = _finish_since(recording, policy)
     return "finish" if since and now >= since else "continue"
 
@@ -195,6 +207,9 @@ def overdue(recording: Recording, attempt: Attempt, now: datetime, listening_sin
         return f"The recorder did not report within {policy.start_timeout:g} s of its start."
     if silent >= timedelta(seconds=policy.report_timeout):
         return f"The recorder has not reported for {policy.report_timeout:g} s."
+    if attempt.task == "salvage":
+        late = now - max(attempt.created_at, listening_since) >= timedelta(seconds=policy.salvage_timeout)
+        return f"The recorder did not close what was left open within {policy.salvage_timeout:g} s." if late else ""
     since = _finish_since(recording, policy)
     if since and now - max(since, listening_since) >= timedelta(seconds=policy.finish_timeout):
         return f"The recorder did not finish within {policy.finish_timeout:g} s."
@@ -225,11 +240,26 @@ def _resolved(recording: Recording, tellings: Sequence[News], now: datetime, pol
 def _state_of(recording: Recording, now: datetime, policy: Policy) -> RecordingState:
     if attempt := recording.active_attempt:
         return _state_while_active(recording, attempt)
+    state = _state_while_idle(recording, now, policy)
+    return "finishing" if state in ("completed", "failed") and _salvageable(recording, policy) else state
+
+
+def _salvage_pending(recording: Recording, now: datetime, policy: Policy) -> bool:
+    """Whether nothing is left to do but to close parts."""
+    over = _state_while_idle(recording, now, policy) in ("completed", "failed")
+    return over and _salvageable(recording, policy)
+
+
+def _salvageable(recording: Recording, policy: Policy) -> bool:
+    return recording.has_open_parts and len(recording.salvages) < policy.salvage_attempts
+
+
+def _state_while_idle(recording: Recording, now: datetime, policy: Policy) -> RecordingState:
     if recording.stop_requested:
         return "completed"
     if not recording.broadcast_open:
         return "completed" if recording.committed_parts else "failed"
-    last = recording.last_attempt
+    last = recording.last_try
     if last is None:
         return "requested"
     if last.outcome == "ended" and last.over_at:
@@ -243,7 +273,8 @@ def _state_of(recording: Recording, now: datetime, policy: Policy) -> RecordingS
 
 
 def _state_while_active(recording: Recording, attempt: Attempt) -> RecordingState:
-    if recording.stop_requested or not recording.broadcast_open or attempt.reported == "finishing":
+    salvages = attempt.task == "salvage"
+    if salvages or recording.stop_requested or not recording.broadcast_open or attempt.reported == "finishing":
         return "finishing"
     if attempt.reported == "recording":
         return "recording"
@@ -262,7 +293,7 @@ def _fruitless(attempts: Sequence[Attempt], policy: Policy) -> int:
     """How many of the last attempts in a row brought next to nothing. One that we stopped is not to blame."""
     count = 0
     for attempt in reversed(attempts):
-        if attempt.outcome == "stopped":
+        if attempt.outcome == "stopped" or attempt.task == "salvage":
             continue
         if attempt.active or attempt.media_seconds >= policy.steady_media:
             break
@@ -272,7 +303,7 @@ def _fruitless(attempts: Sequence[Attempt], policy: Policy) -> int:
 
 def _summary(recording: Recording, now: datetime) -> dict[str, Any]:
     parts = recording.committed_parts
-    last = recording.last_attempt
+    last = recording.last_try
     return {
         "ended_at": recording.broadcast_ended_at or (last and last.over_at) or now,
         "parts": len(parts),
@@ -282,7 +313,7 @@ def _summary(recording: Recording, now: datetime) -> dict[str, Any]:
 
 
 def _failure(recording: Recording, now: datetime, policy: Policy) -> str:
-    last = recording.last_attempt
+    last = recording.last_try
     if last is None:
         return "The live was over before a recorder could start."
     why = f" The last recorder said: {last.reason}" if last.reason else ""

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from wentlive_common.events.recording import PartData, RecordingPartClosed, RecordingPartOpened, RecordingProgressed
-from wentlive_common.job import PartReport
+from wentlive_common.job import PartReport, Salvaged
+
+from wentlive_orchestrator.domain.recording import LostCause, Recording
 
 PartNews = tuple[type[PartData], PartReport]
 
@@ -46,3 +48,19 @@ def _news_of(before: PartReport | None, part: PartReport, *, tell_progress: bool
     elif opened and tell_progress:
         told.append((RecordingProgressed, part))
     return told
+
+
+def with_salvaged(recording: Recording, salvaged: Salvaged, *, before: int) -> tuple[Recording, list[PartNews]]:
+    """What attempt `before` found of an earlier one's part; a part that nobody had heard of comes to light here."""
+    attempt = recording.attempt(salvaged.attempt)
+    if attempt is None or attempt.number >= before or attempt.active:
+        return recording, []
+    told: list[PartNews] = []
+    if salvaged.report is not None:
+        parts = merged(attempt.parts, (salvaged.report,))
+        told = news(attempt.parts, parts, tell_progress=False)
+        attempt = attempt.model_copy(update={"parts": parts})
+    elif salvaged.part not in {cause.part for cause in attempt.lost_causes}:
+        cause = LostCause(part=salvaged.part, why=salvaged.problem)
+        attempt = attempt.model_copy(update={"lost_causes": (*attempt.lost_causes, cause)})
+    return recording.with_attempt(attempt), told

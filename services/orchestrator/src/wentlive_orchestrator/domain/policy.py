@@ -28,6 +28,13 @@ class Policy(Model):
     """From a recorder's creation to its first report."""
     report_timeout: Seconds = 60.0
     """The longest silence of a recorder that is believed to be alive."""
+    salvage_attempts: int = Field(default=5, ge=0, le=20)
+    """How often a recorder is started to close what others left open, before it is left as it is."""
+    salvage_backoff: Seconds = 10.0
+    """The delay before the second of them; doubled before each further one, up to `max_salvage_backoff`."""
+    max_salvage_backoff: Seconds = 120.0
+    salvage_timeout: Seconds = 600.0
+    """How long one of them may take."""
     exit_grace: Seconds = 10.0
     """A recorder that reported its end may take this long to leave by itself."""
     stop_grace: Seconds = 6.0
@@ -40,3 +47,9 @@ class Policy(Model):
         if fruitless == 0:
             return timedelta(0)
         return timedelta(seconds=min(self.max_backoff, self.backoff * 2 ** min(fruitless - 1, 20)))
+
+    def salvage_backoff_after(self, salvages: int) -> timedelta:
+        """The delay after this many attempts to close what is open."""
+        if salvages == 0:
+            return timedelta(0)
+        return timedelta(seconds=min(self.max_salvage_backoff, self.salvage_backoff * 2 ** (salvages - 1)))

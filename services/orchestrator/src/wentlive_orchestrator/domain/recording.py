@@ -1,18 +1,39 @@
 """The state of one recording and of its attempts, as it is stored."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, Literal
 
 from pydantic import Field
 from wentlive_common.events.recording import RecordingState
 from wentlive_common.ids import Ulid
 from wentlive_common.job import Outcome, PartReport
-from wentlive_common.model import AttemptNumber, BlobName, BroadcastKey, Handle, Model, UtcDatetime
+from wentlive_common.model import (
+    AttemptNumber,
+    BlobName,
+    BroadcastKey,
+    Handle,
+    Model,
+    PartNumber,
+    UtcDatetime,
+    part_name,
+)
+
+MAX_REASON_CHARS = 2000
 
 
 def attempt_name(recording_id: str, number: int) -> str:
     """What an attempt's process or container group is called: unique for each, and valid everywhere."""
     return f"rec-{recording_id}-{number}"
+
+
+class LostCause(Model):
+    """A part that will never be a standard MP4. What is committed of it plays all the same."""
+
+    part: PartNumber
+    why: str | None = None
+    """None: there is nothing of it in storage."""
 
 
 class Attempt(Model):
@@ -21,6 +42,8 @@ class Attempt(Model):
     number: AttemptNumber
     name: str
     token_hash: str
+    task: Literal["record", "salvage"] = "record"
+    """`salvage`: started when the live was over, to close what earlier attempts left open."""
     state: Literal["created", "running", "done", "lost"] = "created"
     runtime: dict[str, Any] | None = None
     """What the runtime needs to find it again; opaque here. None as long as the start's outcome is unknown."""
@@ -30,6 +53,7 @@ class Attempt(Model):
     report_sequence: int = Field(default=0, ge=0)
     reported: Literal["connecting", "recording", "finishing", "done"] | None = None
     parts: tuple[PartReport, ...] = ()
+    lost_causes: tuple[LostCause, ...] = ()
     progress_told_at: UtcDatetime | None = None
     outcome: Outcome | None = None
     reason: str | None = None
@@ -44,6 +68,14 @@ class Attempt(Model):
     @property
     def media_seconds(self) -> float:
         return sum(part.duration for part in self.parts)
+
+    @property
+    def open_parts(self) -> tuple[PartReport, ...]:
+        """The parts that it left open and that may still be closed."""
+        if self.active:
+            return ()
+        lost = {cause.part for cause in self.lost_causes}
+        return tuple(part for part in self.parts if part.state == "open" and part.part not in lost)
 
     @property
     def heard_at(self) -> datetime:
@@ -101,11 +133,38 @@ class Recording(Model):
         return self.attempts[-1] if self.attempts else None
 
     @property
+    def last_try(self) -> Attempt | None:
+        """The last attempt at the live itself."""
+        return next((attempt for attempt in reversed(self.attempts) if attempt.task == "record"), None)
+
+    @property
+    def has_open_parts(self) -> bool:
+        return any(attempt.open_parts for attempt in self.attempts)
+
+    @property
+    def salvages(self) -> tuple[Attempt, ...]:
+        """The attempts to close what is open, since the live was recorded last."""
+        return tuple(takewhile(lambda attempt: attempt.task == "salvage", reversed(self.attempts)))
+
+    @property
     def trouble(self) -> str | None:
-        """Why nothing is recorded at the moment, as the last attempt that could tell said."""
+        """Why nothing is recorded at the moment, as the last attempt that could tell said; or why parts stay open."""
+        if self.terminal:
+            return self.left_open
         if self.state not in ("requested", "starting", "recovering"):
             return None
         return next((attempt.reason for attempt in reversed(self.attempts) if attempt.reason), None)
+
+    @property
+    def left_open(self) -> str | None:
+        """Why parts that can be watched were not made standard MP4s in the end."""
+        left = [
+            f"{part_name(attempt.number, part.part)} ({_why_open(attempt, part, self.salvages)})"
+            for attempt in self.attempts
+            for part in attempt.parts
+            if part.state == "open" and part.committed_at
+        ]
+        return f"Could not be finished, but play as they are: {', '.join(left)}."[:MAX_REASON_CHARS] if left else None
 
     @property
     def committed_parts(self) -> tuple[PartReport, ...]:
@@ -119,3 +178,8 @@ class Recording(Model):
         """The recording with this attempt in the place of the one of its number."""
         before, after = self.attempts[: attempt.number - 1], self.attempts[attempt.number :]
         return self.model_copy(update={"attempts": (*before, attempt, *after)})
+
+
+def _why_open(attempt: Attempt, part: PartReport, salvages: Sequence[Attempt]) -> str:
+    told = next((cause.why for cause in attempt.lost_causes if cause.part == part.part), None)
+    return told or next((salvage.reason for salvage in salvages if salvage.reason), None) or "no recorder could say why"

@@ -1,0 +1,1 @@
+"""HLS as an input, for the lives that have no FLV."""
