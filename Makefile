@@ -19,13 +19,13 @@ define sync
   || { echo "installing Python packages into .venv (uv, ~10 s)" >&2; $(UV) sync --quiet --locked $(1); }
 endef
 
-.PHONY: help demo up doctor smoke test torture check fmt bench docs vendor clean runtime develop peers uv rabbitmq azurite mongodb checkers
+.PHONY: help demo up doctor smoke azure-check test torture check fmt bench docs vendor clean runtime develop peers uv rabbitmq azurite mongodb checkers
 
 # They stop before installing more when RabbitMQ cannot be had; the doctor then says so, and tests that need it are skipped.
 demo up smoke: BOOTSTRAP += --required
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: runtime ## Start everything here with three simulated creators, and print a URL and a login
 	@$(RUN)/wentlive demo $(ARGS)
@@ -36,7 +36,7 @@ up: runtime ## Start everything here for real use, data in .wentlive/data
 doctor: runtime ## Say what this machine has and what it lacks
 	@$(RUN)/wentlive doctor $(ARGS)
 
-smoke: runtime ## Run the demo's story once without a person, check all of it, print one JSON object
+smoke: runtime ## Run the demo's story once, check all of it, print JSON (ARGS="--runtime aci": over a simulated Azure)
 	@$(RUN)/wentlive demo --once --json $(ARGS)
 
 test: develop rabbitmq azurite mongodb checkers ## Run every test, against real servers
@@ -56,13 +56,17 @@ fmt: develop ## Format, and mend what can be mended by rule
 	@$(RUN)/ruff check --fix .
 	@$(RUN)/ruff format .
 
+azure-check: runtime ## Try one container group in a real subscription (docs/azure.md says which settings)
+	@$(RUN)/python -m wentlive_orchestrator.aci_check
+
 bench: peers rabbitmq azurite mongodb checkers ## Run the benchmarks and print their tables
 	@for script in tests/benchmarks/*/bench_*.py; do echo "== $$script"; $(RUN)/python $$script; done
 
-docs: develop ## Write the generated documents anew (events, manifest, REST API)
+docs: develop ## Write the generated documents anew (events, manifest, REST API, state diagrams)
 	@$(RUN)/python -m wentlive_common.asyncapi > docs/asyncapi.yaml
 	@$(RUN)/python -m wentlive_common.manifest > docs/recording.schema.json
 	@$(RUN)/python -m wentlive_catalog.openapi > docs/openapi.json
+	@$(RUN)/python -m wentlive_orchestrator.state_diagram > docs/recording-states.md
 
 vendor: develop ## Fetch the web app's third-party assets again and verify them
 	@$(RUN)/python libs/devkit/vendor.py $(ARGS)

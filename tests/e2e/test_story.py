@@ -80,10 +80,23 @@ async def test_every_live_becomes_a_video(tmp_path: Path, flags: tuple[str, ...]
     assert processes_in(folder) == []
 
 
-async def test_ctrl_c_leaves_nothing_behind_but_finished_data(tmp_path: Path) -> None:
+async def test_every_live_becomes_a_video_in_azure(tmp_path: Path) -> None:
+    """Recorders in container groups of a simulated Azure; the story itself looks that none is left."""
+    folder = tmp_path / "data"
+    result = await story(folder, "--runtime", "aci")
+    assert result["ok"]
+    assert result["servers"]["containers"] == "simulated Azure Container Instances"
+    assert all(r["state"] == "completed" and r["played_while_recorded"] for r in result["recordings"])
+    assert not folder.exists()
+    assert processes_in(folder) == []
+
+
+@pytest.mark.parametrize("runtime", ["process", pytest.param("aci", marks=pytest.mark.thorough)])
+async def test_ctrl_c_leaves_nothing_behind_but_finished_data(tmp_path: Path, runtime: str) -> None:
     """Stopped in the middle of lives: what was recorded so far is finished, and no process stays."""
     folder = tmp_path / "data"
-    async with wentlive("demo", "--solo", "--scenario", str(SHORT), "--data", str(folder)) as process:
+    flags = ["--solo", "--runtime", runtime, "--scenario", str(SHORT), "--data", str(folder)]
+    async with wentlive("demo", *flags) as process:
         url = re.search(r"http://\S+", await told(process, "Wentlive  "))
         assert url is not None
         await told(process, "slowtrains recording")

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from wentlive_common.errors import Conflict
 from wentlive_common.events import BroadcastWentLive, new_event
-from wentlive_common.ids import new_ulid
+from wentlive_common.ids import first_ulid_at, new_ulid
 from wentlive_common.job import PartReport
 from wentlive_common.model import BroadcastKey
-from wentlive_orchestrator.domain import Attempt, Recording, open_recording
+from wentlive_orchestrator.domain import Attempt, Bill, Recording, open_recording
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, 123000, tzinfo=UTC)
 
@@ -52,6 +52,19 @@ async def test_a_broadcast_gets_one_recording_however_many_race_for_it(store):
     assert len({recording.recording_id for recording in results}) == 1
     pending = await store.pending(100)
     assert [event.subject for event in pending] == [results[0].recording_id], "the losers' events are not stored"
+
+
+async def test_what_is_about_no_recording_is_told_as_well(store):
+    recording, events = opened()
+    await store.create_if_absent(recording, events)
+    _, strays = opened("43")
+    await store.announce(strays)
+    assert [event.id for event in await store.pending(100)] == [events[0].id, strays[0].id]
+    assert len(await store.pending(1)) == 1
+    await store.clear([strays[0].id])
+    assert [event.id for event in await store.pending(100)] == [events[0].id]
+    await store.clear([events[0].id])
+    assert await store.pending(100) == []
 
 
 async def test_of_two_writers_one_wins_and_the_other_is_told(store):
@@ -98,3 +111,38 @@ async def test_events_wait_in_order_until_they_are_cleared(store):
 
 async def test_it_is_ready(store):
     assert await store.ready()
+
+
+async def test_the_newest_come_first_and_in_pages(store):
+    ids = []
+    for room in range(1, 6):
+        recording, events = opened(str(room))
+        ids.append((await store.create_if_absent(recording, events)).recording_id)
+    ids.sort(reverse=True)
+    first = await store.recent(3)
+    assert [recording.recording_id for recording in first] == ids[:3]
+    assert [recording.recording_id for recording in await store.recent(3, before=ids[2])] == ids[3:]
+
+
+async def test_bills_are_summed_by_creator_within_a_span(store):
+    bills = {"1": (0.5, None), "2": (0.25,), "3": (4.0,), "4": (None,)}
+    ids = {}
+    for room, costs in bills.items():
+        seen = BroadcastWentLive(creator_id=f"{int(room) % 2}", room_id=room, handle="ann", sequence=1, at=NOW)
+        # One in each month, so that the span's ends can be told.
+        recording, _ = open_recording(first_ulid_at(datetime(2026, int(room), 1, tzinfo=UTC)), seen)
+        attempts = tuple(
+            Attempt(
+                number=number, name=f"rec-{number}", token_hash="ab", created_at=NOW,
+                bill=Bill(vcpu_seconds=10, gb_seconds=15, usd=usd, until=NOW) if usd else None,
+            )
+            for number, usd in enumerate(costs, 1)
+        )  # fmt: skip
+        ids[room] = recording.recording_id
+        await store.create_if_absent(recording.model_copy(update={"attempts": attempts}), [])
+    assert [dict(sums) for sums in await store.billed(ids["1"], ids["4"])] == [
+        {"creator_id": "0", "handle": "ann", "attempts": 1, "vcpu_seconds": 10, "gb_seconds": 15, "usd": 0.25},
+        {"creator_id": "1", "handle": "ann", "attempts": 2, "vcpu_seconds": 20, "gb_seconds": 30, "usd": 4.5},
+    ]
+    assert [sums.creator_id for sums in await store.billed(ids["2"], ids["3"])] == ["0"]
+    assert await store.billed(ids["4"], new_ulid()) == []

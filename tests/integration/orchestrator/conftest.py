@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from wentlive_orchestrator.adapters.process_runtime import ProcessRuntime
 from wentlive_orchestrator.domain import Recording
@@ -36,9 +37,10 @@ class OrchestratorProcess:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.control = folder / "control"
-        self.control.mkdir()
+        self.control.mkdir(exist_ok=True)
         self.port = free_port()
         self.amqp_url: str | None = None
+        self.azure: SimulatedAzure | None = None
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, **extra: str) -> None:
@@ -54,6 +56,7 @@ class OrchestratorProcess:
             "POLICY__ENDED_GRACE": "300",
             "POLICY__ENDED_SILENCE": "0.5",
         } | ({"AMQP_URL": self.amqp_url} if self.amqp_url else {})
+        settings |= self.azure.settings() if self.azure else {}
         env = os.environ | {prefix + name: value for name, value in settings.items()} | extra
         script = Path(__file__).with_name("orchestrator_under_test.py")
         with (self.folder / "orchestrator.log").open("ab") as log:
@@ -72,6 +75,13 @@ class OrchestratorProcess:
         assert self.process
         self.process.terminate()
         return self.wait()
+
+    def standby(self) -> "OrchestratorProcess":
+        """Another one over the same store."""
+        return OrchestratorProcess(self.folder)
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
 
     def end_live(self) -> None:
         (self.control / "ended").touch()
@@ -97,8 +107,8 @@ class OrchestratorProcess:
         handles = asyncio.run(ProcessRuntime(self.folder, {}).list())
         return [handle.state["pid"] for handle in handles]
 
-    def until(self, condition: Callable[[], object], what: str) -> None:
-        deadline = time.monotonic() + DEADLINE
+    def until(self, condition: Callable[[], object], what: str, seconds: float = DEADLINE) -> None:
+        deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
                 tail = (self.folder / "orchestrator.log").read_text()[-3000:]
@@ -108,6 +118,50 @@ class OrchestratorProcess:
     def only(self) -> Recording:
         [recording] = self.recordings()
         return recording
+
+
+class SimulatedAzure:
+    """A simulated Resource Manager as a process, so that it outlives the orchestrators that are killed."""
+
+    def __init__(self, folder: Path, pace: str) -> None:
+        recorder = Path(__file__).with_name("fake_recorder.py")
+        argv = [sys.executable, "-m", "wentlive_devkit.azure", "--folder", str(folder / "containers"), "--pace", pace]
+        argv += ["--command", f"{sys.executable} -P {recorder}"]
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE)
+        assert self.process.stdout
+        self.url = self.process.stdout.readline().decode().strip()
+
+    def settings(self) -> dict[str, str]:
+        return {
+            "RUNTIME": "aci",
+            "ACI__SUBSCRIPTION_ID": "sub",
+            "ACI__RESOURCE_GROUP": "recorders",
+            "ACI__REGIONS": '["westeurope"]',
+            "ACI__IMAGE": f"registry.test/recorder@sha256:{'0' * 64}",
+            "ACI__ARM_URL": self.url,
+            "ACI__CREDENTIAL": "simulator",
+            "POLICY__QUIET": "1",
+            "ACI__LOOK_INTERVAL": "0.5",
+        }
+
+    def state(self) -> dict[str, Any]:
+        return httpx.get(f"{self.url}/_sim/state", trust_env=False).json()
+
+    def tell(self, path: str, **body: Any) -> None:
+        httpx.post(f"{self.url}/_sim/{path}", json=body, trust_env=False).raise_for_status()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        assert self.process.stdout
+        self.process.stdout.close()
+        self.process.wait(20)
+
+
+@pytest.fixture
+def azure(tmp_path: Path) -> Iterator[SimulatedAzure]:
+    simulated = SimulatedAzure(tmp_path, '{"create": 0.6, "pull": 0.1, "start": 0.1, "delete": 0.6}')
+    yield simulated
+    simulated.stop()
 
 
 @pytest.fixture

@@ -88,4 +88,4 @@ class FakeRecorder:
 
 
 if __name__ == "__main__":
-    FakeRecorder(json.load(sys.stdin)).run()
+    FakeRecorder(json.loads(os.environ.get("WENTLIVE_RECORDER_JOB") or sys.stdin.read())).run()

@@ -1,13 +1,18 @@
 """What should run against what does run, over runtimes that fail in every way."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
 from wentlive_common.blobs import part_blobs, recording_blobs
+from wentlive_common.events import ContainerReaped
+from wentlive_common.ids import new_ulid
 from wentlive_common.job import Salvaged
+from wentlive_common.model import to_rfc3339
 from wentlive_orchestrator.domain import (
     Policy,
+    attempt_name,
     on_attempt_planned,
     on_broadcast_ended,
     on_report,
@@ -20,10 +25,14 @@ from wentlive_orchestrator.ports import RuntimeHandle
 from wentlive_orchestrator.reconcile import Reconciler
 from wentlive_orchestrator.shutdown import stop_recorders
 from wentlive_orchestrator.testing import (
+    DoomingRuntime,
     DyingRuntime,
+    FakeAdmission,
     FakeGrants,
     FakeRuntime,
+    FullRuntime,
     InMemoryRecordings,
+    LingeringRuntime,
     LostAnswerRuntime,
     NeverStartsRuntime,
     RejectingRuntime,
@@ -37,7 +46,7 @@ POLICY = Policy(max_attempts=3, stop_grace=0.2)
 class World:
     """The orchestrator without HTTP and bus; passes are made by hand."""
 
-    def __init__(self, words, runtime, store=None):
+    def __init__(self, words, runtime, store=None, **options):
         self.words = words
         self.clock = words.clock
         self.runtime = runtime
@@ -45,7 +54,7 @@ class World:
         self.ledger = RecordingLedger(self.store, self.clock, POLICY)
         jobs = JobOffice(FakeGrants(self.clock.now), 3600, self.clock)
         self.metrics = OrchestratorMetrics(CollectorRegistry())
-        self.reconciler = Reconciler(self.ledger, runtime, jobs, self.metrics, "http://127.0.0.1:1/")
+        self.reconciler = Reconciler(self.ledger, runtime, jobs, self.metrics, "http://127.0.0.1:1/", **options)
 
     async def live(self, sequence=1, room="42"):
         return await self.ledger.went_live(self.words.live(sequence, room))
@@ -304,6 +313,164 @@ async def test_what_nobody_owns_is_reaped(world):
     await world.turn()
     await world.turn()
     assert list(world.runtime.running) == world.runtime.started
+
+
+async def test_what_nobody_owns_is_left_and_named_when_reaping_is_off(words):
+    world = World(words, FakeRuntime(), reap=False)
+    world.runtime.running["rec-stray-1"] = RuntimeHandle(name="rec-stray-1", state={"id": 99})
+    await world.turn()
+    assert list(world.runtime.running) == ["rec-stray-1"]
+    assert world.runtime.deleted == []
+
+
+async def test_a_deletion_that_takes_a_while_is_no_failure(words):
+    world = World(words, LingeringRuntime(looks=2))
+    await world.live()
+    await world.turn()
+    await world.end()
+    await world.report("done", outcome="ended")
+    await world.turn(POLICY.exit_grace + 1)
+    assert not (await world.recording()).settled
+    assert world.reconciler.undeletable == {}
+    for _ in range(3):
+        await world.turn(2)
+    assert (await world.recording()).settled
+
+
+async def test_what_resists_deletion_is_shown_until_it_is_gone(words):
+    world = World(words, UndeletableRuntime(times=2))
+    world.runtime.running["rec-stray-1"] = RuntimeHandle(name="rec-stray-1", state={"id": 99})
+    await world.turn()
+    assert "cannot be deleted" in world.reconciler.undeletable["rec-stray-1"]
+    for _ in range(4):
+        await world.turn(2)
+    assert world.reconciler.undeletable == {}
+    assert world.runtime.running == {}
+
+
+async def test_a_container_of_a_recording_that_nobody_knows_is_told_with_its_costs(world):
+    recording_id, hour_ago = new_ulid(), world.clock.now() - timedelta(hours=1)
+    state = {"runtime": "aci", "region": "eastus", "vcpu": 1.0, "memory_gb": 1.0, "created_at": to_rfc3339(hour_ago)}
+    name = attempt_name(recording_id, 2)
+    world.runtime.running[name] = RuntimeHandle(name=name, state=state)
+    await world.turn()
+    [told] = [event.data for event in await world.store.pending(10)]
+    assert isinstance(told, ContainerReaped)
+    assert (told.recording_id, told.attempt, told.name, told.runtime) == (recording_id, 2, name, "aci")
+    assert told.vcpu_seconds == 3600
+    assert told.estimated_cost_usd == pytest.approx(0.0405 + 0.00445)
+
+
+async def test_the_intent_names_the_image_that_will_run(words):
+    runtime = FakeRuntime()
+    runtime.image = "x.io/recorder@sha256:1"
+    world = World(words, runtime)
+    await world.live()
+    await world.turn()
+    assert [attempt.image for attempt in (await world.recording()).attempts] == [runtime.image]
+
+
+async def test_a_new_live_is_begun_while_a_pass_waits_for_a_list(words):
+    class SlowList(FakeRuntime):
+        listing = asyncio.Event()
+
+        async def list(self):
+            self.listing.set()
+            await asyncio.Event().wait()
+            return await super().list()
+
+    world = World(words, SlowList())
+    running = asyncio.create_task(world.reconciler.run(asyncio.Event()))
+    async with asyncio.timeout(5):
+        await world.runtime.listing.wait()
+        await world.live()
+        while not world.runtime.started:
+            await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_no_room_is_nobodys_fault(words):
+    world = World(words, FullRuntime(times=POLICY.max_attempts + 2))
+    await world.live()
+    for _ in range(POLICY.max_attempts + 4):
+        # It asks less and less often, and at least once in this time.
+        await world.turn(POLICY.max_backoff)
+    assert len(world.runtime.started) == 1
+    recording = await world.recording()
+    assert [attempt.refused for attempt in recording.attempts].count(True) == POLICY.max_attempts + 2
+    assert recording.active_attempt
+
+
+async def test_who_is_refused_again_and_again_asks_less_and_less_often_and_says_why(words):
+    world = World(words, FullRuntime(times=100))
+    await world.live()
+    asked = []
+    for _ in range(60):
+        await world.turn(1)
+        asked.append(len((await world.recording()).attempts))
+    recording = await world.recording()
+    assert asked[1] >= 2, "at once after the first refusal: another region may have room"
+    assert len(recording.attempts) <= 9, "then after 1, 2, 4, 8 ... seconds"
+    assert recording.trouble == "The region is full."
+
+
+async def test_a_recording_that_must_wait_says_why_once_and_starts_when_it_may(words):
+    gate = FakeAdmission("There is no room.")
+    world = World(words, FakeRuntime(), admission=gate)
+    await world.live()
+    for _ in range(3):
+        await world.turn(2)
+    recording = await world.recording()
+    assert (recording.state, recording.trouble, recording.attempts) == ("requested", "There is no room.", ())
+    told = [event.data.model_dump()["trouble"] for event in await world.store.pending(100)]
+    assert told == [None, "There is no room."]
+    gate.reason = ""
+    await world.turn(2)
+    recording = await world.recording()
+    assert (recording.state, recording.trouble) == ("starting", None)
+
+
+async def test_a_live_that_was_over_before_there_was_room_says_so(words):
+    world = World(words, FakeRuntime(), admission=FakeAdmission("There is no room."))
+    await world.live()
+    await world.turn()
+    await world.end()
+    recording = await world.recording()
+    assert recording.state == "failed"
+    assert (recording.failure or "").endswith("There is no room.")
+
+
+async def test_what_must_go_goes_and_is_replaced(words):
+    world = World(words, DoomingRuntime())
+    await world.live()
+    await world.turn()
+    await world.report("recording", world.words.part(duration=60))
+    world.runtime.doomed[world.runtime.started[0]] = "It is past its deadline."
+    for _ in range(4):
+        await world.turn(1)
+    recording = await world.recording()
+    first = recording.attempts[0]
+    assert (first.state, first.reason) == ("lost", "It is past its deadline.")
+    assert len(world.runtime.started) == 2
+
+
+async def test_what_is_listed_although_it_has_ended_is_found_by_its_silence(words):
+    class ListsTheDead(FakeRuntime):
+        async def list(self):
+            return [RuntimeHandle(name=name, state={"id": 1}) for name in self.started if name not in self.deleted]
+
+    world = World(words, ListsTheDead())
+    await world.live()
+    await world.turn()
+    await world.report("recording", world.words.part())
+    world.runtime.exit(world.runtime.started[0], 7147)
+    await world.turn(POLICY.quiet - 1)
+    assert (await world.attempts())[0][0] == "running"
+    await world.turn(2)
+    await world.turn(2)
+    assert (await world.attempts())[0] == ("lost", True)
+    assert "7147" in ((await world.recording()).attempts[0].reason or "")
 
 
 async def test_what_cannot_be_deleted_is_tried_until_it_can(words):

@@ -1,11 +1,13 @@
 """Each rule of the state machine, one by one."""
 
 import pytest
-from wentlive_common.events import BroadcastPaused, RecordingFailed
+from wentlive_common.events import BroadcastPaused, RecordingData, RecordingFailed
 from wentlive_common.ids import new_ulid
 from wentlive_common.job import Salvaged
 from wentlive_orchestrator.domain import (
+    Change,
     Policy,
+    PriceTable,
     accepts,
     attempt_due,
     command_for,
@@ -31,11 +33,12 @@ class Story:
         self.clock = words.clock
         self.policy = policy or Policy()
         self.recording, opening = open_recording(new_ulid(), words.live())
-        self.told = [*opening]
+        self.told: list[RecordingData] = []
+        self._keep(Change(self.recording, opening))
 
     def _keep(self, change):
         self.recording = change.recording
-        self.told += change.events
+        self.told += [event for event in change.events if isinstance(event, RecordingData)]
         return self
 
     @property
@@ -336,7 +339,7 @@ def test_it_is_settled_only_when_every_recorder_is_gone(story, words):
     story.attempt().report("recording", words.part(state="closed")).ended().lost()
     assert story.recording.terminal
     assert not story.recording.settled
-    story._keep(on_attempt_gone(story.recording, 1))
+    story._keep(on_attempt_gone(story.recording, 1, story.clock.now(), PriceTable()))
     assert story.recording.settled
 
 

@@ -5,12 +5,20 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from wentlive_common.events import BroadcastEnded, BroadcastPaused, BroadcastWentLive
+from wentlive_common.events import (
+    BroadcastEnded,
+    BroadcastPaused,
+    BroadcastWentLive,
+    ContainerData,
+    RecordingData,
+)
 from wentlive_common.ids import new_ulid
 from wentlive_common.job import PartReport, Report, Salvaged
 from wentlive_orchestrator import domain
 
 POLICY = domain.Policy(max_attempts=3, ended_silence=90, ended_grace=20)
+PRICES = domain.PriceTable()
+RUNTIME = {"runtime": "aci", "region": "eastus", "vcpu": 1, "memory_gb": 1.5, "priority": "spot", "more": "of its own"}
 START = datetime(2026, 5, 1, tzinfo=UTC)
 STATES = ("requested", "starting", "recording", "recovering", "finishing", "completed", "failed")
 
@@ -21,6 +29,7 @@ class RecordingMachine(RuleBasedStateMachine):
         self.now = START
         self.watcher = 1
         self.events = []
+        self.containers = []
         change = domain.open_recording(new_ulid(), self.seen(BroadcastWentLive, 1))
         self.recording = change.recording
         self.events += change.events
@@ -30,12 +39,14 @@ class RecordingMachine(RuleBasedStateMachine):
         return kind(creator_id="7", room_id="42", handle="ann", sequence=sequence, at=self.now)
 
     def keep(self, change):
+        told = [event for event in change.events if isinstance(event, RecordingData)]
+        self.containers += [event for event in change.events if isinstance(event, ContainerData)]
         if self.recording.terminal:
-            assert not change.events, "nothing is told after the end"
+            assert not told, "nothing is told after the end but of containers"
             assert change.recording.state == self.recording.state
             assert change.recording.sequence == self.recording.sequence
         self.recording = change.recording
-        self.events += change.events
+        self.events += told
 
     @rule(kind=st.sampled_from([BroadcastWentLive, BroadcastPaused]), back=st.integers(0, 3))
     def seen_live(self, kind, back):
@@ -71,7 +82,7 @@ class RecordingMachine(RuleBasedStateMachine):
 
     @rule(number=st.integers(1, 4))
     def started(self, number):
-        self.keep(domain.on_attempt_started(self.recording, number, {"pid": number}, self.now))
+        self.keep(domain.on_attempt_started(self.recording, number, RUNTIME, self.now))
 
     @precondition(lambda self: self.recording.attempts)
     @rule(
@@ -94,9 +105,28 @@ class RecordingMachine(RuleBasedStateMachine):
     def lost(self, number):
         self.keep(domain.on_attempt_lost(self.recording, number, "it died", self.now, POLICY))
 
+    @rule()
+    def refused(self):
+        last = self.recording.last_attempt
+        if last and last.state == "created" and last.runtime is None:
+            lost = domain.on_attempt_lost(self.recording, last.number, "no room", self.now, POLICY, refused=True)
+            self.keep(lost)
+            again = domain.attempt_due(self.recording, self.now, POLICY)
+            assert not again or self.recording.refusals == 1, "whoever is refused twice waits before asking again"
+
     @rule(number=st.integers(1, 4))
     def gone(self, number):
-        self.keep(domain.on_attempt_gone(self.recording, number))
+        self.keep(domain.on_attempt_gone(self.recording, number, self.now, PRICES))
+
+    @rule(number=st.integers(1, 4))
+    def reaped(self, number):
+        self.keep(domain.on_attempt_reaped(self.recording, number, RUNTIME, "nobody's", self.now, PRICES))
+
+    @rule(reason=st.sampled_from(["no room", "no money"]))
+    def held_up(self, reason):
+        self.keep(domain.on_start_held_up(self.recording, reason))
+        if domain.attempt_due(self.recording, self.now, POLICY):
+            assert self.recording.trouble == reason, "who waits can see for what"
 
     @invariant()
     def one_recorder_at_a_time_and_it_is_the_last(self):
@@ -133,6 +163,20 @@ class RecordingMachine(RuleBasedStateMachine):
                 if event.TYPE == "recording.part_closed":
                     closed.append(key)
         assert len(opened) == len(set(opened))
+
+    @invariant()
+    def each_container_is_told_once_and_its_bill_never_shrinks(self):
+        created, billed = set(), {}
+        for event in self.containers:
+            if event.TYPE == "container.created":
+                assert event.attempt not in created
+                created.add(event.attempt)
+                continue
+            assert event.TYPE == "container.reaped" or event.attempt in created - billed.keys()
+            assert event.estimated_cost_usd >= billed.get(event.attempt, 0)
+            billed[event.attempt] = event.estimated_cost_usd
+        for attempt in self.recording.attempts:
+            assert (attempt.bill.usd if attempt.bill else None) == billed.get(attempt.number)
 
     @invariant()
     def it_ends_only_when_its_parts_are_closed_or_given_up(self):

@@ -14,6 +14,7 @@ from wentlive_orchestrator.domain import (
     on_broadcast_ended,
     on_stop_requested,
 )
+from wentlive_orchestrator.finishing import FinishRequests
 from wentlive_orchestrator.jobs import JobOffice, hash_token
 from wentlive_orchestrator.ledger import RecordingLedger
 from wentlive_orchestrator.metrics import OrchestratorMetrics
@@ -30,7 +31,8 @@ class Channel:
         self.ledger = RecordingLedger(self.store, clock, POLICY)
         jobs = JobOffice(FakeGrants(clock.now), 3600, clock)
         metrics = OrchestratorMetrics(CollectorRegistry())
-        app = Starlette(routes=ReportDesk(self.ledger, jobs, metrics.reports).routes())
+        self.finishing = FinishRequests()
+        app = Starlette(routes=ReportDesk(self.ledger, jobs, metrics.reports, self.finishing).routes())
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://o")
 
     async def change(self, decide):
@@ -229,3 +231,12 @@ async def test_a_report_cannot_name_a_blob_that_is_not_its_own(channel, words, f
     recording = await channel.store.get(channel.recording.recording_id)
     assert recording.committed_parts == ()
     assert (await channel.post(words.report(1, "recording", own))).status_code == 200
+
+
+async def test_a_recorder_that_no_signal_reaches_is_told_to_finish(channel, words):
+    name = channel.recording.attempts[0].name
+    assert (await channel.post(words.report(1, "recording", words.part()))).json()["command"] == "continue"
+    channel.finishing.ask(name)
+    assert (await channel.post(words.report(2, "recording", words.part()))).json()["command"] == "finish"
+    channel.finishing.forget(name)
+    assert (await channel.post(words.report(3, "recording", words.part()))).json()["command"] == "continue"

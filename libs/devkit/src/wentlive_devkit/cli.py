@@ -35,6 +35,10 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--once", action="store_true", help="play the story once without a person, check it, and exit")
     demo.add_argument("--json", action="store_true", help="with --once: print the result as one JSON object")
     demo.add_argument("--scenario", default="demo", help="a scenario's name, or a TOML or JSON file")
+    demo.add_argument(
+        "--runtime", choices=("process", "aci"), default="process",
+        help="recorders as processes, or as container groups of a simulated Azure",
+    )  # fmt: skip
     up = commands.add_parser("up", help="everything on this machine, for real use; data is kept")
     for command, folder in ((demo, HOME / "demo"), (up, HOME / "data")):
         command.add_argument("--solo", action="store_true", help="all services in one process, without RabbitMQ")
@@ -54,6 +58,7 @@ async def _run(arguments: argparse.Namespace) -> int:
     options = StackOptions(
         folder=arguments.data.resolve(),
         scenario=arguments.scenario if demo else None,
+        runtime=arguments.runtime if demo else "process",
         solo=arguments.solo,
         port=arguments.port,
         fresh=demo,

@@ -12,6 +12,7 @@ from wentlive_devkit.leftovers import RUN_MARK
 from wentlive_devkit.servers.ports import HOST
 
 ADMIN = "admin"
+SIMULATED_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 
 
 class Addresses(Model):
@@ -24,6 +25,8 @@ class Addresses(Model):
     storage: SecretStr
     tiktok_url: str | None
     """None means TikTok itself."""
+    arm_url: str | None = None
+    """A simulated Azure that recorders run in; None means that they are processes of this machine."""
 
     @property
     def health_urls(self) -> dict[str, str]:
@@ -66,7 +69,25 @@ def environment(addresses: Addresses, folder: Path, run: str, *, brisk: bool) ->
         plain["WENTLIVE_WATCHER_TIKTOK_BASE_URL"] = addresses.tiktok_url
         plain["WENTLIVE_ORCHESTRATOR_RECORDER__TIKTOK_BASE_URL"] = addresses.tiktok_url
         plain["WENTLIVE_CATALOG_IMAGE_SOURCES"] = f'["{addresses.tiktok_url}"]'
-    return _inherited() | plain | (_BRISK if brisk else {})
+    azure = _in_azure(addresses.arm_url, run) if addresses.arm_url else {}
+    return _inherited() | plain | azure | (_BRISK if brisk else {})
+
+
+def _in_azure(arm_url: str, run: str) -> dict[str, str]:
+    """Container groups, of a run's own, in a simulated subscription."""
+    aci = {
+        "SUBSCRIPTION_ID": SIMULATED_SUBSCRIPTION,
+        "RESOURCE_GROUP": "recorders",
+        "DEPLOYMENT": f"demo-{run}",
+        "REGIONS": '["westeurope", "northeurope"]',
+        "IMAGE": f"wentlive.test/recorder@sha256:{'0' * 64}",
+        "ARM_URL": arm_url,
+        "CREDENTIAL": "simulator",
+    }
+    prefix = "WENTLIVE_ORCHESTRATOR_"
+    settings = {f"{prefix}ACI__{name}": value for name, value in aci.items()}
+    # The simulator ends with the run, and every container with it: they are heard out first.
+    return settings | {f"{prefix}RUNTIME": "aci", f"{prefix}STOP_RECORDERS": "true"}
 
 
 _BRISK = {
@@ -90,6 +111,7 @@ def write_secrets(addresses: Addresses, folder: Path) -> SecretStr:
         "wentlive_catalog_admin_password": password,
         "wentlive_catalog_service_token": token,
         "wentlive_watcher_service_token": token,
+        "wentlive_orchestrator_service_token": token,
         "wentlive_catalog_storage_connection_string": addresses.storage.get_secret_value(),
         "wentlive_orchestrator_storage_connection_string": addresses.storage.get_secret_value(),
     }

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from wentlive_common.lifecycle import wait_any
 
+from wentlive_devkit.azure_client import container_faults
 from wentlive_devkit.catalog_client import CatalogClient, Recording
 from wentlive_devkit.configuration import ADMIN
 from wentlive_devkit.simulator_client import SimulatorClient
@@ -23,6 +24,9 @@ async def play_story(options: StackOptions, *, as_json: bool) -> int:
         await catalog.sign_in(ADMIN, stack.password)
         simulator = SimulatorClient(str(stack.addresses.tiktok_url))
         result = await Story(catalog, scenario, simulator).run(stack.servers)
+        if stack.addresses.arm_url:
+            faults = await container_faults(stack.addresses.arm_url, len(result.recordings))
+            result = result.model_copy(update={"ok": result.ok and not faults, "faults": (*result.faults, *faults)})
     print(result.model_dump_json(indent=2) if as_json else summary(result))
     return 0 if result.ok else 1
 

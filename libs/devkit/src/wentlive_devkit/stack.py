@@ -1,11 +1,13 @@
 """Everything that Wentlive needs, on one machine: servers, services, and TikTok's stand-in where one is wanted."""
 
 import asyncio
+import os
 import shutil
 import sys
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import structlog
@@ -16,7 +18,7 @@ from wentlive_common.model import Model
 
 from wentlive_devkit.configuration import Addresses, environment, write_secrets
 from wentlive_devkit.folder import locked_folder
-from wentlive_devkit.leftovers import end_marked_processes
+from wentlive_devkit.leftovers import RUN_MARK, end_marked_processes
 from wentlive_devkit.servers import AzuriteServer, RabbitMqNode
 from wentlive_devkit.servers.ports import HOST, can_listen, free_port, kept_port
 from wentlive_devkit.servers.process import ChildProcess
@@ -25,12 +27,16 @@ from wentlive_devkit.supervisor import Supervised, SupervisedService, keep_runni
 log = structlog.get_logger(__name__)
 
 SIMULATOR_READY_SECONDS = 60.0
+AZURE_PACE = '{"create": 0.3, "pull": 0.5, "start": 0.5, "delete": 1.5}'
+"""Quicker than Azure, so that a demo is not spent waiting, yet slow enough to be seen."""
 
 
 class StackOptions(Model):
     folder: Path
     scenario: str | None = None
     """A scenario for the TikTok simulator; None means TikTok itself."""
+    runtime: Literal["process", "aci"] = "process"
+    """Recorders as processes, or as container groups of a simulated Azure."""
     solo: bool = False
     """All services in this process over an in-memory bus, without RabbitMQ."""
     port: int | None = None
@@ -74,7 +80,8 @@ class Stack:
         azurite = await resources.enter_async_context(AzuriteServer.start(folder / "azurite"))
         self._supervised.append(azurite)
         self.servers = {"bus": node.name if node else "memory", "storage": azurite.name, "stores": "SQLite"}
-        tiktok = await self._start_simulator(resources) if self.options.scenario else None
+        tiktok = await self._start_tiktok(resources) if self.options.scenario else None
+        arm = await self._start_azure(resources) if self.options.runtime == "aci" else None
         self.addresses = Addresses(
             catalog_port=self._catalog_port(),
             # Recorders that outlived the last run report to where they did.
@@ -83,21 +90,32 @@ class Stack:
             amqp_url=SecretStr(node.amqp_url) if node else None,
             storage=SecretStr(azurite.connection_string),
             tiktok_url=tiktok,
+            arm_url=arm,
         )
         self.password = write_secrets(self.addresses, folder)
 
-    async def _start_simulator(self, resources: AsyncExitStack) -> str:
+    async def _start_tiktok(self, resources: AsyncExitStack) -> str:
+        url = await self._start_simulator(resources, "tiktok", "--scenario", str(self.options.scenario), "--wait")
+        self.servers["tiktok"] = "simulator"
+        return url
+
+    async def _start_azure(self, resources: AsyncExitStack) -> str:
+        containers = self.options.folder / "containers"
+        url = await self._start_simulator(resources, "azure", "--folder", str(containers), "--pace", AZURE_PACE)
+        self.servers["containers"] = "simulated Azure Container Instances"
+        return url
+
+    async def _start_simulator(self, resources: AsyncExitStack, name: str, *arguments: str) -> str:
         port = free_port()
-        argv = [sys.executable, "-m", "wentlive_devkit.tiktok", "--port", str(port)]
-        argv += ["--scenario", str(self.options.scenario), "--wait"]
+        argv = [sys.executable, "-m", f"wentlive_devkit.{name}", "--port", str(port), *arguments]
         folder = self.options.folder
-        simulator = ChildProcess("simulator", argv, cwd=folder, log_path=folder / "log" / "simulator.log")
+        env = os.environ | {RUN_MARK: self.run}
+        simulator = ChildProcess(name, argv, cwd=folder, env=env, log_path=folder / "log" / f"{name}.log")
         resources.push_async_callback(simulator.stop)
         await simulator.start()
         url = f"http://{HOST}:{port}"
         async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
             await simulator.wait_ready(lambda: _answers(client, f"{url}/_sim/state"), SIMULATOR_READY_SECONDS)
-        self.servers["tiktok"] = "simulator"
         return url
 
     async def _start_services(self, resources: AsyncExitStack) -> None:

@@ -11,7 +11,7 @@ from wentlive_common.events.broadcast import BroadcastWentLive
 from wentlive_common.ids import new_ulid
 from wentlive_common.model import to_milliseconds
 
-from wentlive_orchestrator.domain import Change, Policy, Recording, on_broadcast_seen, open_recording
+from wentlive_orchestrator.domain import Change, Policy, PriceTable, Recording, on_broadcast_seen, open_recording
 from wentlive_orchestrator.ports import RecordingStore
 
 log = structlog.get_logger(__name__)
@@ -24,9 +24,10 @@ Listener = Callable[[Recording], None]
 class RecordingLedger:
     """Applies decisions to stored recordings and tells the listeners what each has become."""
 
-    def __init__(self, store: RecordingStore, clock: Clock, policy: Policy) -> None:
+    def __init__(self, store: RecordingStore, clock: Clock, policy: Policy, prices: PriceTable | None = None) -> None:
         self.store = store
         self.policy = policy
+        self.prices = prices or PriceTable()
         self._clock = clock
         self._listeners: list[Listener] = []
 
@@ -64,6 +65,10 @@ class RecordingLedger:
             self._stored(saved, before)
             return saved
         raise Conflict(f"The recording {recording_id} changes too often to be changed.")
+
+    async def announce(self, event: EventData) -> None:
+        """Tells of what no recording knows."""
+        await self.store.announce(self._enveloped([event]))
 
     def _enveloped(self, events: Sequence[EventData]) -> list[AnyEvent]:
         return [new_event(event, "orchestrator", time=self.now()) for event in events]

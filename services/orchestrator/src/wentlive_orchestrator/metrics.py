@@ -14,7 +14,16 @@ class OrchestratorMetrics:
         self.lost = Counter("wentlive_attempts_lost", "Recorders that died or fell silent", registry=registry)
         self.reaped = Counter("wentlive_recorders_reaped", "Recorders deleted that nobody owned", registry=registry)
         self.undeletable = Counter("wentlive_recorder_delete_failures", "Failed deletions", registry=registry)
+        self.resisting = Gauge(
+            "wentlive_recorders_undeletable", "Recorders that resist deletion and may cost money", registry=registry
+        )
+        self.waiting = Gauge(
+            "wentlive_recordings_waiting", "Recordings that no recorder may be started for", registry=registry
+        )
         self.reports = Counter("wentlive_reports", "Recorders' reports by answer", ["answer"], registry=registry)
+        self.month_usd = Gauge(
+            "wentlive_month_cost_usd", "Estimated cost of this month's recordings, in US dollars", registry=registry
+        )
         self.start_seconds = Histogram(
             "wentlive_recorder_start_seconds",
             "From the decision to record to the recorder's start",

@@ -11,10 +11,27 @@ from wentlive_common.job import BlobGrant, RecordingJob
 from wentlive_common.model import AttemptNumber, BroadcastKey, Model
 from wentlive_common.outbox import Outbox
 
-from wentlive_orchestrator.domain import Recording
+from wentlive_orchestrator.domain import CreatorCosts, Recording
 
 
-class RecordingStore(Outbox, Protocol):
+class Lease(Model):
+    """Who leads, and how often it said so. Nobody compares clocks: a lease is old when it has not changed for long."""
+
+    holder: str
+    beat: int
+
+
+class LeaseStore(Protocol):
+    """One lease for all replicas that share a store."""
+
+    async def lease(self) -> Lease | None: ...
+
+    async def swap_lease(self, before: Lease | None, after: Lease) -> bool:
+        """Replaces `before` by `after`; False when it is another one by now."""
+        ...
+
+
+class RecordingStore(Outbox, LeaseStore, Protocol):
     """Recordings with the events about them: each write is all or nothing."""
 
     async def create_if_absent(self, recording: Recording, events: Sequence[AnyEvent]) -> Recording:
@@ -33,6 +50,18 @@ class RecordingStore(Outbox, Protocol):
         """Stores it and returns it with its new version; raises `Conflict` when its version is not the stored one."""
         ...
 
+    async def announce(self, events: Sequence[AnyEvent]) -> None:
+        """Stores events that are about no recording which is kept here."""
+        ...
+
+    async def recent(self, limit: int, before: str = "") -> Sequence[Recording]:
+        """The newest first; with `before`, those that are older than the recording of this id."""
+        ...
+
+    async def billed(self, first_id: str, end_id: str) -> Sequence[CreatorCosts]:
+        """The bills of the recordings from `first_id` up to, but without, `end_id`: a sum for each creator."""
+        ...
+
     async def ready(self) -> bool: ...
 
 
@@ -49,6 +78,8 @@ class RuntimeHandle(Model):
 
     name: str
     state: dict[str, Any]
+    doomed: str = ""
+    """Why it must go, whoever owns it, when the listing alone tells: past its deadline, or never set up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +89,10 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """It ended; the code is None when somebody else collected it."""
+    """It ended; the code is None when nobody can tell it, and the detail is what the runtime has to say about it."""
 
     code: int | None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +114,30 @@ class StartRefused(Transient):
     """The runtime did not start a recorder. Nothing of this attempt runs, nor ever will."""
 
 
+class NoRoom(StartRefused):
+    """There is no room for another recorder now. It is not this attempt's fault, and no reason to give up."""
+
+
 class RuntimeUnavailable(Transient):
     """The runtime does not answer; what it did with the request is not known."""
 
 
+class DeletionUnderWay(RuntimeUnavailable):
+    """It was told to go and is not gone yet. Ask again."""
+
+
 class RecorderRuntime(Protocol):
     """Runs recorders, one for each attempt. Every call is bounded in time."""
+
+    @property
+    def image(self) -> str | None:
+        """What the next recorder will run, by digest; None when it is no container."""
+        ...
+
+    @property
+    def room(self) -> "Admission":
+        """Whether, and until when, it can take another one."""
+        ...
 
     async def start(self, spec: AttemptSpec, job: RecordingJob) -> RuntimeHandle:
         """Raises `StartRefused` when nothing was started; after any other error the outcome is unknown."""
@@ -103,8 +153,28 @@ class RecorderRuntime(Protocol):
         """Returns once it is gone for certain, and raises otherwise. One that is gone already is fine."""
         ...
 
+    async def find(self, name: str) -> RuntimeHandle | None:
+        """The one of this name, looked up afresh; None when it does not exist for certain."""
+        ...
+
+    async def log(self, spec: AttemptSpec, handle: RuntimeHandle | None) -> str:
+        """The newest lines of a running or ended recorder, as far as they are kept; empty when there are none."""
+        ...
+
     async def list(self) -> Sequence[RuntimeHandle]:
         """All of ours that exist, whoever started them, except what has ended and holds nothing any more."""
+        ...
+
+
+class Admission(Protocol):
+    """Says whether another recorder may be started at all: there may be no room, or no money, for it."""
+
+    def refusal(self, recording: Recording) -> str:
+        """Why none may be started for this recording now, as people should read it.
+
+        Empty when one may; then a place is kept for it for a short while. A reason that goes on being true is
+        told in the same words: each new wording is told to everybody.
+        """
         ...
 
 

@@ -6,9 +6,10 @@ killed at any point leaves nothing that the next pass does not mend.
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 from wentlive_common.errors import WentliveError
@@ -18,20 +19,27 @@ from wentlive_orchestrator.domain import (
     Attempt,
     Recording,
     attempt_due,
+    named_attempt,
     on_attempt_gone,
     on_attempt_lost,
     on_attempt_planned,
+    on_attempt_reaped,
     on_attempt_started,
+    on_start_held_up,
     on_time,
     overdue,
+    stray_event,
 )
 from wentlive_orchestrator.jobs import JobOffice, hash_token
 from wentlive_orchestrator.ledger import RecordingLedger
 from wentlive_orchestrator.metrics import OrchestratorMetrics
 from wentlive_orchestrator.ports import (
+    Admission,
     AttemptSpec,
+    DeletionUnderWay,
     Exited,
     Gone,
+    NoRoom,
     RecorderRuntime,
     Running,
     RuntimeHandle,
@@ -45,9 +53,10 @@ log = structlog.get_logger(__name__)
 PASS_SECONDS = 2.0
 PASSES_MISSED = timedelta(seconds=30)
 """After a gap like this the machine slept or the loop was held up, and recorders could not be heard."""
-AT_ONCE = 32
+AT_ONCE = 128
 LAST_PASS_SECONDS = 5.0
 START_SECONDS = 120.0
+UNOWNED = "No recording owned it any more."
 
 Listing = Mapping[str, RuntimeHandle]
 
@@ -62,6 +71,10 @@ class Reconciler:
         jobs: JobOffice,
         metrics: OrchestratorMetrics,
         report_base_url: str,
+        *,
+        admission: Admission | None = None,
+        reap: bool = True,
+        undeletable: dict[str, str] | None = None,
     ) -> None:
         self._ledger = ledger
         self._policy = ledger.policy
@@ -69,6 +82,10 @@ class Reconciler:
         self._jobs = jobs
         self._metrics = metrics
         self._report_base_url = report_base_url.rstrip("/")
+        self._admission = admission or runtime.room
+        self._reaps = reap
+        self.undeletable = {} if undeletable is None else undeletable
+        """What resists deletion, by name, and why: it may cost money, and a person should look."""
         self._woken: set[str] = set()
         self._wake = asyncio.Event()
         self._working: dict[str, asyncio.Task[None]] = {}
@@ -84,17 +101,19 @@ class Reconciler:
     async def run(self, stop: asyncio.Event) -> None:
         self._listening_since = self._last_pass = self._ledger.now()
         try:
-            while not stop.is_set():
-                await self.full_pass()
-                await self._until_next_pass(stop)
+            async with asyncio.TaskGroup() as tasks:
+                hearing = tasks.create_task(self._hear(), name="reconcile-woken")
+                while not stop.is_set():
+                    await self.full_pass()
+                    await wait_any(stop.wait(), asyncio.sleep(PASS_SECONDS))
+                hearing.cancel()
         finally:
             await self.idle(LAST_PASS_SECONDS)
 
-    async def _until_next_pass(self, stop: asyncio.Event) -> None:
-        loop = asyncio.get_running_loop()
-        due = loop.time() + PASS_SECONDS
-        while not stop.is_set() and (left := due - loop.time()) > 0:
-            await wait_any(stop.wait(), self._wake.wait(), asyncio.sleep(left))
+    async def _hear(self) -> None:
+        """What changes is worked on at once, also while a pass waits for a long list."""
+        while True:
+            await self._wake.wait()
             self.work_on_woken()
 
     def work_on_woken(self) -> None:
@@ -117,9 +136,11 @@ class Reconciler:
             return
         self._metrics.unsettled.set(len(recordings))
         self._metrics.active.set(sum(1 for recording in recordings if recording.active_attempt))
+        self._metrics.waiting.set(sum(1 for recording in recordings if recording.waiting))
+        self._metrics.resisting.set(len(self.undeletable))
         for recording in recordings:
             self._begin(recording.recording_id, recording, listed)
-        await self._reap(listed, recordings)
+        self._reap(listed, recordings)
 
     async def idle(self, timeout: float) -> None:
         """Waits for the work that is under way; what takes longer is cancelled, and mended at the next start."""
@@ -143,13 +164,20 @@ class Reconciler:
             if known is None:
                 self._woken.add(recording_id)
             return
-        task = asyncio.create_task(self._work(recording_id, known, listed or {}), name=f"reconcile-{recording_id}")
-        self._working[recording_id] = task
-        task.add_done_callback(lambda _: self._finished(recording_id))
+        self._undertake(recording_id, self._work(recording_id, known, listed or {}))
 
-    def _finished(self, recording_id: str) -> None:
-        del self._working[recording_id]
-        if recording_id in self._woken:
+    def _undertake(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+        """Runs `work` beside the passes: nothing that takes long may hold up the others."""
+        task = asyncio.create_task(work, name=f"reconcile-{key}")
+        self._working[key] = task
+        task.add_done_callback(partial(self._finished, key))
+
+    def _finished(self, key: str, task: asyncio.Task[None]) -> None:
+        del self._working[key]
+        if not task.cancelled() and (error := task.exception()):
+            # One recording's trouble, even a bug of ours, must not keep the others from being recorded.
+            log.error("reconcile_crashed", key=key, exc_info=error)
+        if key in self._woken:
             self._wake.set()
 
     async def _work(self, recording_id: str, known: Recording | None, listed: Listing) -> None:
@@ -160,9 +188,6 @@ class Reconciler:
                     await self._step(recording, listed)
             except WentliveError as error:
                 log.warning("reconcile_failed", recording_id=recording_id, error=error.message)
-            except Exception:
-                # One recording's trouble, even a bug of ours, must not keep the others from being recorded.
-                log.exception("reconcile_crashed", recording_id=recording_id)
 
     async def _step(self, recording: Recording, listed: Listing) -> None:
         now = self._ledger.now()
@@ -177,10 +202,16 @@ class Reconciler:
             await self._launch(recording)
 
     async def _launch(self, recording: Recording) -> None:
+        if reason := self._admission.refusal(recording):
+            if reason != recording.waiting:
+                log.warning("recorder_held_up", recording_id=recording.recording_id, reason=reason)
+                await self._ledger.change(recording.recording_id, lambda r, _: on_start_held_up(r, reason))
+            return
         token = secrets.token_urlsafe(32)
         token_hash = hash_token(token)
         recording = await self._ledger.change(
-            recording.recording_id, lambda r, now: on_attempt_planned(r, token_hash, now, self._policy)
+            recording.recording_id,
+            lambda r, now: on_attempt_planned(r, token_hash, now, self._policy, image=self._runtime.image),
         )
         attempt = recording.active_attempt
         if attempt is None or attempt.token_hash != token_hash:
@@ -193,7 +224,7 @@ class Reconciler:
                 handle = await self._runtime.start(spec, job)
         except StartRefused as error:
             self._metrics.refused.inc()
-            await self._give_up(recording, attempt, error.message)
+            await self._give_up(recording, attempt, error.message, refused=isinstance(error, NoRoom))
             return
         except TimeoutError:
             log.warning("recorder_start_unknown", recording_id=recording.recording_id, attempt=attempt.number)
@@ -216,14 +247,19 @@ class Reconciler:
             if handle:
                 recording = await self._adopt(recording, attempt, handle)
                 log.info("recorder_adopted", recording_id=recording.recording_id, attempt=attempt.number)
-        elif attempt.name not in listed:
+        elif attempt.name not in listed or self._is_quiet(attempt):
             status = await self._runtime.status(handle)
-        reason = _why_dead(handle, status) or await self._why_overdue(recording, attempt)
+        doomed = listed[attempt.name].doomed if attempt.name in listed else ""
+        reason = _why_dead(handle, status) or doomed or await self._why_overdue(recording, attempt)
         if reason:
             if handle:
                 await self._stopped(handle)
                 await self._deleted(handle, recording)
             await self._give_up(recording, attempt, reason)
+
+    def _is_quiet(self, attempt: Attempt) -> bool:
+        """The runtime is asked about it although it lists it: it may list what has ended."""
+        return self._ledger.now() - attempt.heard_at > timedelta(seconds=self._policy.quiet)
 
     async def _why_overdue(self, known: Recording, attempt: Attempt) -> str:
         """Asks the store again before it condemns: what is known may have waited for its turn meanwhile."""
@@ -242,11 +278,12 @@ class Reconciler:
         except WentliveError as error:
             log.warning("recorder_not_stopped", name=handle.name, error=error.message)
 
-    async def _give_up(self, recording: Recording, attempt: Attempt, reason: str) -> None:
+    async def _give_up(self, recording: Recording, attempt: Attempt, reason: str, *, refused: bool = False) -> None:
         self._metrics.lost.inc()
         log.warning("attempt_lost", recording_id=recording.recording_id, attempt=attempt.number, reason=reason)
         await self._ledger.change(
-            recording.recording_id, lambda r, now: on_attempt_lost(r, attempt.number, reason, now, self._policy)
+            recording.recording_id,
+            lambda r, now: on_attempt_lost(r, attempt.number, reason, now, self._policy, refused=refused),
         )
 
     async def _adopt(self, recording: Recording, attempt: Attempt, handle: RuntimeHandle) -> Recording:
@@ -256,38 +293,67 @@ class Reconciler:
 
     async def _release(self, recording: Recording, attempt: Attempt, now: datetime) -> None:
         """An attempt that is over: lets a finished recorder leave by itself, then makes sure that it is gone."""
-        handle = _stored_handle(attempt) or await self._looked_up(attempt)
+        handle = _stored_handle(attempt)
+        if handle is None and (handle := await self._looked_up(attempt)):
+            # Its start's outcome was lost. What it costs is told, too.
+            await self._adopt(recording, attempt, handle)
         if handle is not None:
             leaving = attempt.over_at and now < attempt.over_at + timedelta(seconds=self._policy.exit_grace)
             if attempt.state == "done" and leaving and isinstance(await self._runtime.status(handle), Running):
                 return
             if not await self._deleted(handle, recording):
                 return
-        await self._ledger.change(recording.recording_id, lambda r, _: on_attempt_gone(r, attempt.number))
+        await self._ledger.change(
+            recording.recording_id, lambda r, now: on_attempt_gone(r, attempt.number, now, self._ledger.prices)
+        )
 
     async def _looked_up(self, attempt: Attempt) -> RuntimeHandle | None:
-        """By name, and freshly: an older listing may be from before its start."""
-        return next((handle for handle in await self._runtime.list() if handle.name == attempt.name), None)
+        """Afresh: an older listing may be from before its start. Nothing ever ran of one that was refused."""
+        return None if attempt.refused else await self._runtime.find(attempt.name)
 
-    async def _reap(self, listed: Listing, recordings: Sequence[Recording]) -> None:
+    def _reap(self, listed: Listing, recordings: Sequence[Recording]) -> None:
         owned = {attempt.name for recording in recordings for attempt in recording.attempts if not attempt.gone}
         for name in listed.keys() - owned:
-            log.warning("unowned_recorder_found", name=name)
-            if await self._deleted(listed[name]):
-                self._metrics.reaped.inc()
+            if name not in self._working:
+                log.warning("unowned_recorder_found", name=name, will_be_deleted=self._reaps)
+                if self._reaps:
+                    self._undertake(name, self._reap_one(listed[name]))
+
+    async def _reap_one(self, handle: RuntimeHandle) -> None:
+        if not await self._deleted(handle):
+            return
+        self._metrics.reaped.inc()
+        named = named_attempt(handle.name)
+        try:
+            if named:
+                await self._tell_reaped(*named, handle.state)
+        except WentliveError as error:
+            log.warning("reaped_recorder_not_told", name=handle.name, error=error.message)
+
+    async def _tell_reaped(self, recording_id: str, number: int, state: dict[str, Any]) -> None:
+        prices = self._ledger.prices
+        known = await self._ledger.store.get(recording_id)
+        if known and known.attempt(number):
+            await self._ledger.change(
+                recording_id, lambda r, now: on_attempt_reaped(r, number, state, UNOWNED, now, prices)
+            )
+        else:
+            await self._ledger.announce(stray_event(recording_id, number, state, UNOWNED, self._ledger.now(), prices))
 
     async def _deleted(self, handle: RuntimeHandle, recording: Recording | None = None) -> bool:
         try:
             await self._runtime.delete(handle)
+        except DeletionUnderWay:
+            return False
         except WentliveError as error:
             self._metrics.undeletable.inc()
-            log.error(
-                "recorder_not_deleted",
-                name=handle.name,
-                recording_id=recording.recording_id if recording else None,
-                error=error.message,
-            )
+            if handle.name not in self.undeletable:
+                known = recording.recording_id if recording else None
+                log.error("recorder_not_deleted", name=handle.name, recording_id=known, error=error.message)
+            self.undeletable[handle.name] = error.message
             return False
+        if self.undeletable.pop(handle.name, None):
+            log.info("recorder_deleted_at_last", name=handle.name)
         return True
 
 
@@ -299,9 +365,9 @@ def _why_dead(handle: RuntimeHandle | None, status: RuntimeStatus) -> str:
     if handle is None:
         return "The recorder was never started: the orchestrator was interrupted."
     match status:
-        case Exited(code):
+        case Exited(code, detail):
             how = "" if code is None else f" with code {code}"
-            return f"The recorder ended{how} without saying why; see its log."
+            return f"The recorder ended{how} without saying why; {detail or 'see its log'}."
         case Gone():
             return "The recorder disappeared."
         case _:

@@ -1,6 +1,7 @@
 """The recorders' channel: a report comes in over HTTP, what to do comes back."""
 
 import hmac
+from collections.abc import Container
 from datetime import datetime
 from http import HTTPStatus
 
@@ -50,7 +51,11 @@ class Busy(Transient):
 class ReportDesk:
     """Takes reports: who may say it, what becomes of the recording, what the recorder is told."""
 
-    def __init__(self, ledger: RecordingLedger, jobs: JobOffice, answers: Counter) -> None:
+    def __init__(
+        self, ledger: RecordingLedger, jobs: JobOffice, answers: Counter, finishing: Container[str] = ()
+    ) -> None:
+        """`finishing` names the recorders that are to finish although their recording goes on."""
+        self._finishing = finishing
         self._ledger = ledger
         self._jobs = jobs
         self._answers = answers
@@ -66,10 +71,10 @@ class ReportDesk:
                 await self._authenticated(recording_id, number, request.headers.get("authorization", ""))
                 answer = await self.take(recording_id, number, await _read_report(request))
             except WentliveError as error:
-                status = _status_of(error)
+                status = status_of(error)
                 self._answers.labels(str(status.value)).inc()
                 log.warning("report_refused", status=status.value, reason=error.message)
-                return _problem(status, error.message)
+                return problem(status, error.message)
         self._answers.labels(answer.command).inc()
         headers = {"cache-control": "no-store"}
         return Response(answer.to_secret_json(), media_type="application/json", headers=headers)
@@ -100,6 +105,8 @@ class ReportDesk:
             raise Superseded
         attempt = _attempt(recording, number)
         command = command_for(recording, attempt, self._ledger.now(), self._ledger.policy)
+        if command == "continue" and attempt.name in self._finishing:
+            command = "finish"
         supplied = command != "abandon" and attempt.active
         grants = await self._jobs.top_up(recording, attempt, report) if supplied else ()
         return ReportAnswer(command=command, grants=grants)
@@ -150,11 +157,13 @@ async def _read_report(request: Request) -> Report:
     )
 
 
-def _status_of(error: WentliveError) -> HTTPStatus:
+def status_of(error: WentliveError) -> HTTPStatus:
+    """What an error is in HTTP."""
     return next((status for kind, status in STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _problem(status: HTTPStatus, detail: str) -> Response:
+def problem(status: HTTPStatus, detail: str) -> Response:
+    """An error as RFC 9457 wants it."""
     body = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
     headers = {"www-authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
     return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)

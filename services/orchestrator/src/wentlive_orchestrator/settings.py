@@ -3,13 +3,17 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, HttpUrl, SecretStr, StringConstraints
+from pydantic import Field, HttpUrl, SecretStr, StringConstraints, model_validator
 from pydantic_settings import SettingsConfigDict
 from wentlive_common.model import Seconds
 from wentlive_common.settings import Settings
 
-from wentlive_orchestrator.domain import Policy
+from wentlive_orchestrator.aci_settings import AciSettings
+from wentlive_orchestrator.costs import BudgetLimits
+from wentlive_orchestrator.domain import Policy, PriceTable
+from wentlive_orchestrator.registry_settings import RegistrySettings
 
+ACI_START_SECONDS = 240.0
 VariableName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
@@ -29,15 +33,51 @@ class OrchestratorSettings(Settings):
     report_base_url: HttpUrl | None = None
     """Where recorders reach this service; from `host` and `port` when it is not set."""
     data_dir: Path
-    runtime: Literal["process"] = "process"
+    runtime: Literal["process", "aci"] = "process"
+    """Recorders as processes of this machine, or as container groups in Azure."""
+    aci: AciSettings | None = None
+    reap: bool = True
+    """Whether recorders that nobody owns are deleted; if not, the log names them and they are left."""
     recorder: dict[VariableName, str] = Field(default_factory=dict)
     """Settings of the recorders: `..._RECORDER__TIKTOK_BASE_URL` becomes their `WENTLIVE_RECORDER_TIKTOK_BASE_URL`."""
     grant_lifetime: Annotated[Seconds, Field(ge=60, le=7 * 86400)] = 4 * 3600.0
     """How long a recorder may write a blob with one grant; renewed when half of it has passed."""
-    stop_recorders: bool = True
-    """Whether recorders end together with an orchestrator that is stopped (not with one that is killed)."""
+    stop_recorders: bool | None = None
+    """Whether recorders end together with an orchestrator that is stopped (not with one that is killed). If it is not
+    set, processes do and container groups do not: they go on while another orchestrator takes over."""
     stop_seconds: Seconds = 8.0
     policy: Policy = Policy()
+    service_token: SecretStr | None = Field(default=None, min_length=16)
+    """What opens the operator's endpoints under `/internal/v1`; without it there are none."""
+    prices: PriceTable = PriceTable()
+    budget: BudgetLimits = BudgetLimits()
+    registry: RegistrySettings | None = None
+    """Which images are cleaned up; none without it."""
+
+    @model_validator(mode="after")
+    def _aci_is_complete(self) -> "OrchestratorSettings":
+        if self.registry and self.aci is None:
+            raise ValueError("registry needs aci__…: what container groups run must not be deleted")
+        if self.registry and self.registry.url and not (self.aci and self.aci.simulated):
+            raise ValueError("registry__url is for the simulator only: leave it out")
+        if self.runtime != "aci":
+            return self
+        if self.aci is None:
+            raise ValueError("runtime aci needs aci__subscription_id, aci__resource_group, aci__regions and aci__image")
+        if not self.aci.simulated and (self.report_base_url is None or self.report_base_url.scheme != "https"):
+            raise ValueError("runtime aci needs an https report_base_url that container groups can reach")
+        return self
+
+    @property
+    def stops_recorders(self) -> bool:
+        return self.runtime == "process" if self.stop_recorders is None else self.stop_recorders
+
+    @property
+    def effective_policy(self) -> Policy:
+        """A container group takes a minute to come up, three when Azure is slow; a process is there at once."""
+        if self.runtime == "process" or "start_timeout" in self.policy.model_fields_set:
+            return self.policy
+        return self.policy.model_copy(update={"start_timeout": ACI_START_SECONDS})
 
     @property
     def recorder_env(self) -> dict[str, str]:

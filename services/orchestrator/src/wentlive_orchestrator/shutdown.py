@@ -7,7 +7,7 @@ import structlog
 from wentlive_orchestrator.domain import Attempt, on_attempt_gone, on_attempt_lost
 from wentlive_orchestrator.ledger import RecordingLedger
 from wentlive_orchestrator.ports import RecorderRuntime, RuntimeHandle
-from wentlive_orchestrator.stopping import stop_gracefully
+from wentlive_orchestrator.stopping import delete_for_certain, stop_gracefully
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ async def _stop(
 ) -> None:  # fmt: skip
     if not await stop_gracefully(runtime, handle, seconds):
         log.warning("recorder_killed", name=handle.name, recording_id=recording_id)
-    await runtime.delete(handle)
+    await delete_for_certain(runtime, handle, seconds)
     # After a final report this changes nothing.
     await ledger.change(recording_id, lambda r, now: on_attempt_lost(r, attempt.number, REASON, now, ledger.policy))
-    await ledger.change(recording_id, lambda r, _: on_attempt_gone(r, attempt.number))
+    await ledger.change(recording_id, lambda r, now: on_attempt_gone(r, attempt.number, now, ledger.prices))

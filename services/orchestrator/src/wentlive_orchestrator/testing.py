@@ -11,11 +11,16 @@ from wentlive_common.events import AnyEvent
 from wentlive_common.job import BlobGrant, RecordingJob
 from wentlive_common.model import BroadcastKey
 
-from wentlive_orchestrator.domain import Recording
+from wentlive_orchestrator.admission import OPEN
+from wentlive_orchestrator.domain import CreatorCosts, Recording, add_bills
 from wentlive_orchestrator.ports import (
+    Admission,
     AttemptSpec,
+    DeletionUnderWay,
     Exited,
     Gone,
+    Lease,
+    NoRoom,
     Running,
     RuntimeHandle,
     RuntimeStatus,
@@ -30,6 +35,7 @@ class InMemoryRecordings:
     def __init__(self) -> None:
         self._recordings: dict[str, Recording] = {}
         self._outbox: dict[str, AnyEvent] = {}
+        self._lease: Lease | None = None
 
     async def create_if_absent(self, recording: Recording, events: Sequence[AnyEvent]) -> Recording:
         existing = await self.get_by_broadcast(recording.broadcast)
@@ -55,6 +61,20 @@ class InMemoryRecordings:
         self._keep(saved, events)
         return saved
 
+    async def recent(self, limit: int, before: str = "") -> Sequence[Recording]:
+        newest = sorted(self._recordings.values(), key=lambda recording: recording.recording_id, reverse=True)
+        return [recording for recording in newest if not before or recording.recording_id < before][:limit]
+
+    async def billed(self, first_id: str, end_id: str) -> Sequence[CreatorCosts]:
+        costs: dict[str, CreatorCosts] = {}
+        for recording in self._recordings.values():
+            if first_id <= recording.recording_id < end_id:
+                add_bills(costs, recording, [attempt.bill for attempt in recording.attempts if attempt.bill])
+        return [costs[creator_id] for creator_id in sorted(costs)]
+
+    async def announce(self, events: Sequence[AnyEvent]) -> None:
+        self._outbox |= {event.id: event for event in events}
+
     async def pending(self, limit: int) -> Sequence[AnyEvent]:
         return list(self._outbox.values())[:limit]
 
@@ -63,6 +83,15 @@ class InMemoryRecordings:
             self._outbox.pop(event_id, None)
 
     async def ready(self) -> bool:
+        return True
+
+    async def lease(self) -> Lease | None:
+        return self._lease
+
+    async def swap_lease(self, before: Lease | None, after: Lease) -> bool:
+        if self._lease != before:
+            return False
+        self._lease = after
         return True
 
     def _keep(self, recording: Recording, events: Sequence[AnyEvent]) -> None:
@@ -88,9 +117,12 @@ class FakeRuntime:
     """A `RecorderRuntime` that does all it should. The others each go wrong in one way."""
 
     def __init__(self) -> None:
+        self.room: Admission = OPEN
+        self.image: str | None = None
         self.running: dict[str, RuntimeHandle] = {}
         self.jobs: dict[str, RecordingJob] = {}
         self.exited: dict[str, int] = {}
+        self.logs: dict[str, str] = {}
         self.stopped: list[str] = []
         self.deleted: list[str] = []
         self.started: list[str] = []
@@ -117,6 +149,12 @@ class FakeRuntime:
         self.running.pop(handle.name, None)
         self.exited.pop(handle.name, None)
         self.deleted.append(handle.name)
+
+    async def find(self, name: str) -> RuntimeHandle | None:
+        return self.running.get(name)
+
+    async def log(self, spec: AttemptSpec, handle: RuntimeHandle | None) -> str:
+        return self.logs.get(spec.name, "")
 
     async def list(self) -> Sequence[RuntimeHandle]:
         return list(self.running.values())
@@ -163,6 +201,21 @@ class RejectingRuntime(FakeRuntime):
         return await super().start(spec, job)
 
 
+class FullRuntime(FakeRuntime):
+    """Has no room for the first `times` starts."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.refusals = 0
+        self._times = times
+
+    async def start(self, spec: AttemptSpec, job: RecordingJob) -> RuntimeHandle:
+        if self.refusals < self._times:
+            self.refusals += 1
+            raise NoRoom("The region is full.")
+        return await super().start(spec, job)
+
+
 class LostAnswerRuntime(FakeRuntime):
     """Starts the first recorder, but the answer is lost."""
 
@@ -203,3 +256,41 @@ class UndeletableRuntime(FakeRuntime):
             self.failures += 1
             raise RuntimeUnavailable("It cannot be deleted now.")
         await super().delete(handle)
+
+
+class LingeringRuntime(FakeRuntime):
+    """What is deleted is still there for the next `looks` looks, as container groups are."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self._looks = looks
+        self._asked: dict[str, int] = {}
+
+    async def delete(self, handle: RuntimeHandle) -> None:
+        self._asked[handle.name] = self._asked.get(handle.name, 0) + 1
+        if self._asked[handle.name] <= self._looks:
+            raise DeletionUnderWay(f"{handle.name} is not gone yet.")
+        await super().delete(handle)
+
+
+class DoomingRuntime(FakeRuntime):
+    """Knows of some, by name, that they must go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.doomed: dict[str, str] = {}
+
+    async def list(self) -> Sequence[RuntimeHandle]:
+        return [
+            handle.model_copy(update={"doomed": self.doomed.get(handle.name, "")}) for handle in await super().list()
+        ]
+
+
+class FakeAdmission:
+    """Refuses with `reason` as long as there is one."""
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason
+
+    def refusal(self, recording: Recording) -> str:
+        return self.reason

@@ -33,7 +33,7 @@ class ChildProcess:
     ) -> None:
         self.name = name
         self.log_path = log_path
-        self._argv = _die_with_parent(argv)
+        self._argv = die_with_parent(argv)
         self._cwd = cwd
         self._env = env
         self._process: asyncio.subprocess.Process | None = None
@@ -146,7 +146,7 @@ async def _bound_log(path: Path) -> None:
             trim(path)
 
 
-def _die_with_parent(argv: Sequence[str]) -> list[str]:
+def die_with_parent(argv: Sequence[str]) -> list[str]:
     """The kernel tells only of deaths after `setpriv` asked it to: the shell looks whether one came before."""
     setpriv = shutil.which("setpriv")
     if setpriv is None:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
-from pymongo import ASCENDING
+from pymongo import ASCENDING, DESCENDING
 from wentlive_common.errors import Conflict
 from wentlive_common.events import AnyEvent
 from wentlive_common.model import BroadcastKey
@@ -19,7 +19,17 @@ from wentlive_common.mongo import (
     retry_duplicate,
 )
 
-from wentlive_orchestrator.domain import Recording
+from wentlive_orchestrator.adapters.mongo_lease import MongoLease
+from wentlive_orchestrator.domain import CreatorCosts, Recording
+
+_BILLED: Document = {
+    "_id": "$body.broadcast.creator_id",
+    "handle": {"$max": "$body.handle"},
+    "attempts": {"$sum": 1},
+    "vcpu_seconds": {"$sum": "$body.attempts.bill.vcpu_seconds"},
+    "gb_seconds": {"$sum": "$body.attempts.bill.gb_seconds"},
+    "usd": {"$sum": "$body.attempts.bill.usd"},
+}
 
 
 class MongoRecordings:
@@ -28,15 +38,18 @@ class MongoRecordings:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._recordings = database["recordings"]
-        self._outbox = MongoOutbox(self._recordings)
-        self.pending = self._outbox.pending
-        self.clear = self._outbox.clear
+        self._announcements = database["announcements"]
+        self._outboxes = (MongoOutbox(self._recordings), MongoOutbox(self._announcements))
+        lease = MongoLease(database)
+        self.lease = lease.lease
+        self.swap_lease = lease.swap_lease
 
     async def create_indexes(self) -> None:
         with mongo_errors():
             await self._recordings.create_index([("broadcast", ASCENDING)], unique=True)
             await self._recordings.create_index([("settled", ASCENDING)])
-            await self._outbox.create_indexes()
+            for outbox in self._outboxes:
+                await outbox.create_indexes()
 
     async def create_if_absent(self, recording: Recording, events: Sequence[AnyEvent]) -> Recording:
         new = _document(recording) | {"_id": recording.recording_id, "outbox": outbox_entries(events)}
@@ -60,6 +73,42 @@ class MongoRecordings:
         with mongo_errors():
             cursor = self._recordings.find({"settled": False}, {"body": 1}).sort("_id", ASCENDING)
             return [Recording.model_validate(document["body"]) async for document in cursor]
+
+    async def announce(self, events: Sequence[AnyEvent]) -> None:
+        with mongo_errors():
+            await self._announcements.insert_one({"outbox": outbox_entries(events)})
+
+    async def pending(self, limit: int) -> Sequence[AnyEvent]:
+        events: list[AnyEvent] = []
+        for outbox in self._outboxes:
+            if len(events) < limit:
+                events += await outbox.pending(limit - len(events))
+        return events
+
+    async def clear(self, ids: Sequence[str]) -> None:
+        for outbox in self._outboxes:
+            await outbox.clear(ids)
+        with mongo_errors():
+            await self._announcements.delete_many({"outbox": []})
+
+    async def recent(self, limit: int, before: str = "") -> Sequence[Recording]:
+        key: Document = {"_id": {"$lt": before}} if before else {}
+        with mongo_errors():
+            cursor = self._recordings.find(key, {"body": 1}).sort("_id", DESCENDING).limit(limit)
+            return [Recording.model_validate(document["body"]) async for document in cursor]
+
+    async def billed(self, first_id: str, end_id: str) -> Sequence[CreatorCosts]:
+        with mongo_errors():
+            cursor = await self._recordings.aggregate(
+                [
+                    {"$match": {"_id": {"$gte": first_id, "$lt": end_id}}},
+                    {"$unwind": "$body.attempts"},
+                    {"$match": {"body.attempts.bill": {"$exists": True}}},
+                    {"$group": _BILLED},
+                    {"$sort": {"_id": ASCENDING}},
+                ]
+            )
+            return [CreatorCosts.model_validate({**sums, "creator_id": sums["_id"]}) async for sums in cursor]
 
     async def save(self, recording: Recording, events: Sequence[AnyEvent]) -> Recording:
         saved = recording.model_copy(update={"version": recording.version + 1})

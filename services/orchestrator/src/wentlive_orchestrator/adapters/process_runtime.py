@@ -19,6 +19,7 @@ from wentlive_common.lifecycle import wait_any
 
 from wentlive_orchestrator.adapters.process_table import ProcessKey, ProcessStat, boot_id, read_stat, session_leaders
 from wentlive_orchestrator.adapters.recorder_logs import RecorderLogs
+from wentlive_orchestrator.admission import OPEN
 from wentlive_orchestrator.ports import (
     AttemptSpec,
     Exited,
@@ -44,7 +45,11 @@ KILL_SECONDS = 5.0
 class ProcessRuntime:
     """`RecorderRuntime` over subprocesses. `data_dir` also tells our recorders from another installation's."""
 
+    image = None
+    """It runs what is installed here."""
+
     def __init__(self, data_dir: Path, recorder_env: Mapping[str, str], *, command: Sequence[str] = RECORDER) -> None:
+        self.room = OPEN
         self._command = list(command)
         self._recorder_env = dict(recorder_env)
         self._logs = RecorderLogs(data_dir / "recorders")
@@ -85,6 +90,12 @@ class ProcessRuntime:
         await self._ended(key, handle.name)
         self._reap(key)
         self._exit_codes.pop(key, None)
+
+    async def find(self, name: str) -> RuntimeHandle | None:
+        return next((handle for handle in await self.list() if handle.name == name), None)
+
+    async def log(self, spec: AttemptSpec, handle: RuntimeHandle | None) -> str:
+        return await asyncio.to_thread(self._logs.tail, spec.recording_id, spec.number)
 
     async def list(self) -> Sequence[RuntimeHandle]:
         for key in tuple(self._children):

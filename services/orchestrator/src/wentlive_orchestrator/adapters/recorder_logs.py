@@ -7,6 +7,7 @@ from pathlib import Path
 
 MAX_BYTES = 4 * 1024 * 1024
 KEPT_FILES = 500
+TAIL_BYTES = 64 * 1024
 
 
 class RecorderLogs:
@@ -25,6 +26,17 @@ class RecorderLogs:
 
     def path(self, recording_id: str, attempt: int) -> Path:
         return self._folder / f"{recording_id}-a{attempt}.log"
+
+    def tail(self, recording_id: str, attempt: int) -> str:
+        """The last of it, from the beginning of a line; empty when there is no file."""
+        try:
+            with self.path(recording_id, attempt).open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - TAIL_BYTES))
+                text = file.read(TAIL_BYTES).decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+        return text if size <= TAIL_BYTES else text.partition("\n")[2]
 
     def tidy(self) -> None:
         """Cuts what is too long and removes the oldest of too many."""

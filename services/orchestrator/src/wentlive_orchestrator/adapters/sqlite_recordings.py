@@ -10,7 +10,8 @@ from wentlive_common.events import AnyEvent
 from wentlive_common.model import BroadcastKey
 from wentlive_common.sqlite import SqliteDatabase, open_sqlite
 
-from wentlive_orchestrator.domain import Recording
+from wentlive_orchestrator.adapters.sqlite_lease import LEASE_TABLE, SqliteLease
+from wentlive_orchestrator.domain import CreatorCosts, Recording
 
 MIGRATIONS = (
     (
@@ -23,7 +24,20 @@ MIGRATIONS = (
         ) WITHOUT ROWID""",
         "CREATE INDEX recordings_active ON recordings (recording_id) WHERE settled = 0",
     ),
+    (LEASE_TABLE,),
 )
+
+BILLED = """
+    SELECT json_extract(body, '$.broadcast.creator_id') AS creator_id,
+        max(json_extract(body, '$.handle')) AS handle,
+        count(*) AS attempts,
+        total(json_extract(attempt.value, '$.bill.vcpu_seconds')) AS vcpu_seconds,
+        total(json_extract(attempt.value, '$.bill.gb_seconds')) AS gb_seconds,
+        total(json_extract(attempt.value, '$.bill.usd')) AS usd
+    FROM recordings, json_each(body, '$.attempts') AS attempt
+    WHERE recording_id >= ? AND recording_id < ? AND json_extract(attempt.value, '$.bill') IS NOT NULL
+    GROUP BY 1 ORDER BY 1
+"""
 
 
 class SqliteRecordings:
@@ -34,6 +48,9 @@ class SqliteRecordings:
         self.pending = database.pending
         self.clear = database.clear
         self.ready = database.ready
+        lease = SqliteLease(database)
+        self.lease = lease.lease
+        self.swap_lease = lease.swap_lease
 
     async def create_if_absent(self, recording: Recording, events: Sequence[AnyEvent]) -> Recording:
         async with self._database.write() as connection:
@@ -67,6 +84,21 @@ class SqliteRecordings:
     async def active(self) -> Sequence[Recording]:
         rows = await self._database.rows("SELECT body FROM recordings WHERE settled = 0 ORDER BY recording_id")
         return [_recording(row) for row in rows]
+
+    async def announce(self, events: Sequence[AnyEvent]) -> None:
+        async with self._database.write():
+            await self._database.enqueue(events)
+
+    async def recent(self, limit: int, before: str = "") -> Sequence[Recording]:
+        rows = await self._database.rows(
+            "SELECT body FROM recordings WHERE ? = '' OR recording_id < ? ORDER BY recording_id DESC LIMIT ?",
+            (before, before, limit),
+        )
+        return [_recording(row) for row in rows]
+
+    async def billed(self, first_id: str, end_id: str) -> Sequence[CreatorCosts]:
+        rows = await self._database.rows(BILLED, (first_id, end_id))
+        return [CreatorCosts.model_validate(dict(row)) for row in rows]
 
     async def save(self, recording: Recording, events: Sequence[AnyEvent]) -> Recording:
         saved = recording.model_copy(update={"version": recording.version + 1})

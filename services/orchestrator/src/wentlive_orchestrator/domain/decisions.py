@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
+from wentlive_common.events import EventData
 from wentlive_common.events.broadcast import BroadcastData, BroadcastWentLive
 from wentlive_common.events.recording import (
     RecordingCompleted,
@@ -23,6 +24,7 @@ from wentlive_common.model import blob_prefix
 from wentlive_orchestrator.domain.parts import merged, news, with_salvaged
 from wentlive_orchestrator.domain.policy import Policy
 from wentlive_orchestrator.domain.recording import MAX_REASON_CHARS, Attempt, Recording, attempt_name
+from wentlive_orchestrator.domain.usage import PriceTable, billed, created_event, deleted_event, reaped_event
 
 MOST_ATTEMPTS = 500
 """However fruitful: beyond this something restarts recorders for no good reason."""
@@ -34,7 +36,7 @@ class Change(NamedTuple):
     """What a recording becomes, and what is to be told of it in the same write."""
 
     recording: Recording
-    events: tuple[RecordingData, ...] = ()
+    events: tuple[EventData, ...] = ()
 
 
 def open_recording(recording_id: str, seen: BroadcastWentLive) -> Change:
@@ -86,16 +88,19 @@ def attempt_due(recording: Recording, now: datetime, policy: Policy) -> bool:
     """Whether a recorder should be started now."""
     if recording.active_attempt or recording.terminal:
         return False
-    last = recording.last_attempt
-    over_at = last.over_at if last else None
-    if recording.state in ("requested", "recovering"):
-        return over_at is None or now >= over_at + policy.backoff_after(_fruitless(recording.attempts, policy))
-    if not _salvage_pending(recording, now, policy):
+    salvages = recording.state not in ("requested", "recovering")
+    if salvages and not _salvage_pending(recording, now, policy):
         return False
-    return over_at is None or now >= over_at + policy.salvage_backoff_after(len(recording.salvages))
+    tried = policy.salvage_backoff_after(len(recording.salvages)) if salvages else _backoff(recording, policy)
+    # The first refusal costs nothing: another region may have room.
+    refused = policy.backoff_after(max(0, recording.refusals - 1))
+    over_at = recording.last_attempt.over_at if recording.last_attempt else None
+    return over_at is None or now >= over_at + max(tried, refused)
 
 
-def on_attempt_planned(recording: Recording, token_hash: str, now: datetime, policy: Policy) -> Change:
+def on_attempt_planned(
+    recording: Recording, token_hash: str, now: datetime, policy: Policy, *, image: str | None = None
+) -> Change:
     """The intent to start a recorder, written before anything is started."""
     if not attempt_due(recording, now, policy):
         return Change(recording)
@@ -105,9 +110,19 @@ def on_attempt_planned(recording: Recording, token_hash: str, now: datetime, pol
         name=attempt_name(recording.recording_id, number),
         token_hash=token_hash,
         task="record" if recording.state in ("requested", "recovering") else "salvage",
+        image=image,
         created_at=now,
     )
-    return _resolved(recording.model_copy(update={"attempts": (*recording.attempts, attempt)}), [], now, policy)
+    planned = {"attempts": (*recording.attempts, attempt), "waiting": None}
+    return _resolved(recording.model_copy(update=planned), [], now, policy)
+
+
+def on_start_held_up(recording: Recording, reason: str) -> Change:
+    """No recorder may be started for it now. Told once for each reason, so that people see what it waits for."""
+    reason = reason[:MAX_REASON_CHARS]
+    if recording.terminal or recording.active_attempt or recording.waiting == reason:
+        return Change(recording)
+    return _told(recording.model_copy(update={"waiting": reason}), [(RecordingRequested, {})])
 
 
 def on_attempt_started(recording: Recording, number: int, runtime: dict[str, Any], now: datetime) -> Change:
@@ -118,7 +133,9 @@ def on_attempt_started(recording: Recording, number: int, runtime: dict[str, Any
     update: dict[str, Any] = {"runtime": runtime, "started_at": attempt.started_at or now}
     if attempt.state == "created":
         update["state"] = "running"
-    return Change(recording.with_attempt(attempt.model_copy(update=update)))
+    started = attempt.model_copy(update=update)
+    events = () if attempt.runtime is not None else (created_event(recording, started, now),)
+    return Change(recording.with_attempt(started), events)
 
 
 def accepts(recording: Recording, attempt: Attempt, report: Report) -> bool:
@@ -164,21 +181,36 @@ def _reported_facts(report: Report, now: datetime) -> dict[str, Any]:
     return facts
 
 
-def on_attempt_lost(recording: Recording, number: int, reason: str, now: datetime, policy: Policy) -> Change:
+def on_attempt_lost(
+    recording: Recording, number: int, reason: str, now: datetime, policy: Policy, *, refused: bool = False
+) -> Change:
     """It did not start, died, or fell silent; it is fenced from now on, whatever it still does."""
     attempt = recording.attempt(number)
     if attempt is None or not attempt.active:
         return Change(recording)
-    lost = {"state": "lost", "reason": reason[:MAX_REASON_CHARS], "over_at": now}
+    lost = {"state": "lost", "reason": reason[:MAX_REASON_CHARS], "over_at": now, "refused": refused}
     return _resolved(recording.with_attempt(attempt.model_copy(update=lost)), [], now, policy)
 
 
-def on_attempt_gone(recording: Recording, number: int) -> Change:
-    """Its process or container does not exist any more."""
+def on_attempt_gone(recording: Recording, number: int, now: datetime, prices: PriceTable) -> Change:
+    """Its process or container does not exist any more; what it cost is known now."""
     attempt = recording.attempt(number)
     if attempt is None or attempt.active or attempt.gone:
         return Change(recording)
-    return Change(recording.with_attempt(attempt.model_copy(update={"gone": True})))
+    gone = billed(attempt.model_copy(update={"gone": True}), now, prices)
+    events = (deleted_event(recording, gone, now),) if gone.bill else ()
+    return Change(recording.with_attempt(gone), events)
+
+
+def on_attempt_reaped(
+    recording: Recording, number: int, runtime: dict[str, Any], reason: str, now: datetime, prices: PriceTable
+) -> Change:
+    """A container of an attempt that was believed to be gone was found, and deleted."""
+    attempt = recording.attempt(number)
+    if attempt is None or not attempt.gone:
+        return Change(recording)
+    reaped = billed(attempt.model_copy(update={"runtime": runtime}), now, prices)
+    return Change(recording.with_attempt(reaped), (reaped_event(recording, reaped, reason, now),))
 
 
 def on_time(recording: Recording, now: datetime, policy: Policy) -> Change:
@@ -251,7 +283,8 @@ def _salvage_pending(recording: Recording, now: datetime, policy: Policy) -> boo
 
 
 def _salvageable(recording: Recording, policy: Policy) -> bool:
-    return recording.has_open_parts and len(recording.salvages) < policy.salvage_attempts
+    left = len(recording.salvages) < policy.salvage_attempts
+    return recording.has_open_parts and left and len(recording.attempts) < MOST_ATTEMPTS + policy.salvage_attempts
 
 
 def _state_while_idle(recording: Recording, now: datetime, policy: Policy) -> RecordingState:
@@ -289,11 +322,15 @@ def _end_believed(recording: Recording, over_at: datetime, now: datetime, policy
     return True if now >= silent_since + timedelta(seconds=policy.ended_silence) else None
 
 
+def _backoff(recording: Recording, policy: Policy) -> timedelta:
+    return policy.backoff_after(_fruitless(recording.attempts, policy))
+
+
 def _fruitless(attempts: Sequence[Attempt], policy: Policy) -> int:
-    """How many of the last attempts in a row brought next to nothing. One that we stopped is not to blame."""
+    """How many of the last attempts in a row brought next to nothing; those we stopped or had no room for aside."""
     count = 0
     for attempt in reversed(attempts):
-        if attempt.outcome == "stopped" or attempt.task == "salvage":
+        if attempt.outcome == "stopped" or attempt.task == "salvage" or attempt.refused:
             continue
         if attempt.active or attempt.media_seconds >= policy.steady_media:
             break
@@ -315,7 +352,7 @@ def _summary(recording: Recording, now: datetime) -> dict[str, Any]:
 def _failure(recording: Recording, now: datetime, policy: Policy) -> str:
     last = recording.last_try
     if last is None:
-        return "The live was over before a recorder could start."
+        return " ".join(filter(None, ("The live was over before a recorder could start.", recording.waiting)))
     why = f" The last recorder said: {last.reason}" if last.reason else ""
     believed = last.outcome == "ended" and last.over_at and _end_believed(recording, last.over_at, now, policy)
     if believed or not recording.broadcast_open:

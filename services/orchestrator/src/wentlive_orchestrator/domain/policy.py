@@ -28,6 +28,8 @@ class Policy(Model):
     """From a recorder's creation to its first report."""
     report_timeout: Seconds = 60.0
     """The longest silence of a recorder that is believed to be alive."""
+    quiet: Seconds = 10.0
+    """A recorder that says nothing for this long is looked at, before it is given up for its silence."""
     salvage_attempts: int = Field(default=5, ge=0, le=20)
     """How often a recorder is started to close what others left open, before it is left as it is."""
     salvage_backoff: Seconds = 10.0

@@ -1,5 +1,6 @@
 """The state of one recording and of its attempts, as it is stored."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import takewhile
@@ -16,16 +17,33 @@ from wentlive_common.model import (
     Handle,
     Model,
     PartNumber,
+    Seconds,
     UtcDatetime,
     part_name,
 )
 
 MAX_REASON_CHARS = 2000
+ATTEMPT_NAME = re.compile(r"rec-([0-7][0-9a-hjkmnp-tv-z]{25})-([1-9][0-9]{0,3})")
 
 
 def attempt_name(recording_id: str, number: int) -> str:
     """What an attempt's process or container group is called: unique for each, and valid everywhere."""
     return f"rec-{recording_id}-{number}"
+
+
+def named_attempt(name: str) -> tuple[str, int] | None:
+    """The recording and the number of the attempt of this name, or None when it is not one of ours."""
+    match = ATTEMPT_NAME.fullmatch(name)
+    return (match[1], int(match[2])) if match else None
+
+
+class Bill(Model):
+    """What the container of an attempt used from its start until it was gone for certain."""
+
+    vcpu_seconds: Seconds
+    gb_seconds: Seconds
+    usd: float = Field(ge=0)
+    until: UtcDatetime
 
 
 class LostCause(Model):
@@ -44,6 +62,8 @@ class Attempt(Model):
     token_hash: str
     task: Literal["record", "salvage"] = "record"
     """`salvage`: started when the live was over, to close what earlier attempts left open."""
+    image: str | None = None
+    """What its container runs, written before it is started: the registry's clean-up must know."""
     state: Literal["created", "running", "done", "lost"] = "created"
     runtime: dict[str, Any] | None = None
     """What the runtime needs to find it again; opaque here. None as long as the start's outcome is unknown."""
@@ -60,6 +80,10 @@ class Attempt(Model):
     over_at: UtcDatetime | None = None
     gone: bool = False
     """Its process or container is known not to exist any more."""
+    bill: Bill | None = None
+    """Made out when it is gone; none when nothing ever ran."""
+    refused: bool = False
+    """There was no room for it: nothing ever ran."""
 
     @property
     def active(self) -> bool:
@@ -103,6 +127,8 @@ class Recording(Model):
     blob_prefix: BlobName
     attempts: tuple[Attempt, ...] = ()
     failure: str | None = None
+    waiting: str | None = None
+    """Why no recorder may be started for it now."""
     version: int = Field(default=0, ge=0)
 
     @property
@@ -143,14 +169,22 @@ class Recording(Model):
 
     @property
     def salvages(self) -> tuple[Attempt, ...]:
-        """The attempts to close what is open, since the live was recorded last."""
-        return tuple(takewhile(lambda attempt: attempt.task == "salvage", reversed(self.attempts)))
+        """The attempts to close what is open, since the live was recorded last. There was room for each of them."""
+        latest = takewhile(lambda attempt: attempt.task == "salvage", reversed(self.attempts))
+        return tuple(attempt for attempt in latest if not attempt.refused)
+
+    @property
+    def refusals(self) -> int:
+        """How many of the last attempts in a row there was no room for."""
+        return sum(1 for _ in takewhile(lambda attempt: attempt.refused, reversed(self.attempts)))
 
     @property
     def trouble(self) -> str | None:
         """Why nothing is recorded at the moment, as the last attempt that could tell said; or why parts stay open."""
         if self.terminal:
             return self.left_open
+        if self.waiting:
+            return self.waiting
         if self.state not in ("requested", "starting", "recovering"):
             return None
         return next((attempt.reason for attempt in reversed(self.attempts) if attempt.reason), None)
