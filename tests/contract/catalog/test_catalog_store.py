@@ -10,8 +10,8 @@ import pytest
 from wentlive_catalog.adapters.mongo_catalog import open_mongo_catalog
 from wentlive_catalog.adapters.sqlite_catalog import open_sqlite_catalog
 from wentlive_catalog.domain.creators import Creator, Profile, followed, unfollowed
+from wentlive_catalog.domain.library import Position
 from wentlive_catalog.domain.recordings import Recording, recorded
-from wentlive_catalog.domain.sessions import hash_token, new_session
 from wentlive_catalog.ports import CatalogStore, RecordingFilter
 from wentlive_catalog.testing import RecordingStory
 from wentlive_common.errors import Conflict
@@ -71,7 +71,6 @@ async def test_what_is_not_there_is_none(store: CatalogStore) -> None:
     assert await store.creator("owl") is None
     assert await store.creators_by_id("7") == ()
     assert await store.recording(new_ulid()) is None
-    assert await store.session("x") is None
     assert await store.creators([]) == {}
 
 
@@ -132,13 +131,13 @@ async def test_pages_are_stable_while_new_recordings_come(store: CatalogStore) -
         await store.save_recording(recording_of(story))
     expected = sorted((story.recording_id for story in stories), reverse=True)
     seen: list[str] = []
-    below: str | None = None
+    after: Position | None = None
     while True:
-        page = await store.recordings(RecordingFilter(), 4, below)
+        page = await store.recordings(RecordingFilter(), 4, after)
         seen += [recording.recording_id for recording in page.items]
         if page.next is None:
             break
-        below = page.next
+        after = page.next
         await store.save_recording(recording_of(RecordingStory("owl", "7", str(len(seen) + 100), AT)))
     assert seen == expected
 
@@ -158,19 +157,6 @@ async def test_filters_go_together(store: CatalogStore) -> None:
     assert await count(handle="owl", states=("failed",)) == 1
     assert await count(handle="owl", states=("completed", "recording")) == 0
     assert await count(handle="elk") == 0
-
-
-async def test_sessions_open_close_and_run_out(store: CatalogStore) -> None:
-    token, session = new_session("admin", AT, timedelta(hours=1))
-    _, stale = new_session("admin", AT - timedelta(days=1), timedelta(hours=1))
-    await store.open_session(session)
-    await store.open_session(stale)
-    assert await store.session(hash_token(token)) == session
-    assert await store.forget_sessions(AT) == 1
-    assert await store.session(stale.token_hash) is None
-    await store.close_session(session.token_hash)
-    assert await store.session(session.token_hash) is None
-    await store.close_session(session.token_hash)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "mongo"])

@@ -6,20 +6,35 @@ document that changes. No transaction is needed, so a single server without a re
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pymongo import ASCENDING, AsyncMongoClient, errors
+import structlog
+from pymongo import ASCENDING, AsyncMongoClient, errors, monitoring
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from wentlive_common.errors import AlreadyExists, Permanent, StoreUnavailable
 from wentlive_common.events import AnyEvent, parse_event
 
+log = structlog.get_logger(__name__)
+
+SLOW_SECONDS = 0.25
+"""What takes longer is logged, by its shape and without values."""
+
 Document = dict[str, Any]
 Collection = AsyncCollection[Document]
 Database = AsyncDatabase[Document]
 
 ResultT = TypeVar("ResultT")
+
+
+class SchemaTooNew(Permanent):
+    """The database was written by a newer Wentlive: upgrade this one, or use another database."""
+
+
+class IndexRefused(Permanent):
+    """The database cannot make an index that is needed."""
 
 
 @contextmanager
@@ -45,6 +60,88 @@ async def retry_duplicate(write: Callable[[], Awaitable[ResultT]], tries: int = 
     return await write()
 
 
+class SlowCommands(monitoring.CommandListener):
+    """Logs commands that took long: which, on what, asked by which fields."""
+
+    def __init__(self) -> None:
+        self._shapes: dict[int, Document] = {}
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self._shapes[event.request_id] = command_shape(event.command_name, dict(event.command))
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        self._ended(event.request_id, event.duration_micros)
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        self._ended(event.request_id, event.duration_micros)
+
+    def _ended(self, request_id: int, micros: int) -> None:
+        shape = self._shapes.pop(request_id, {})
+        if micros >= SLOW_SECONDS * 1e6:
+            log.warning("slow_query", seconds=round(micros / 1e6, 3), **shape)
+
+
+def command_shape(name: str, command: Document) -> Document:
+    """What a command asks, without a single value."""
+    asked = command.get("filter") or command.get("pipeline") or {}
+    stages = [asked] if isinstance(asked, dict) else asked
+    fields = sorted({str(field) for stage in stages for field in stage.get("$match", stage)})
+    return {
+        "command": name,
+        "collection": str(command.get(name, "")),
+        "by": fields,
+        "sort": list(command.get("sort", ())),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class MongoIndex:
+    """An index that a collection is to have: fields, each rising (1) or falling (-1)."""
+
+    keys: tuple[tuple[str, int], ...]
+    unique: bool = False
+
+    @property
+    def name(self) -> str:
+        return "_".join(f"{field}_{way}" for field, way in self.keys)
+
+
+async def ensure_indexes(collection: Collection, indexes: Sequence[MongoIndex]) -> None:
+    """Makes those that are missing; raises IndexRefused, which names the one that cannot be. Drops nothing."""
+    with mongo_errors():
+        found = await collection.index_information()
+    for index in indexes:
+        if index.name in found:
+            continue
+        try:
+            await collection.create_index(list(index.keys), name=index.name, unique=index.unique)
+        except errors.OperationFailure as error:
+            raise IndexRefused(
+                f"{collection.name} cannot get the index {index.name}: {error.code}. See its log."
+            ) from error
+        log.info("index_made", collection=collection.name, index=index.name)
+
+
+MongoMigration = Callable[[Database], Awaitable[None]]
+"""One step; it may be repeated, and several replicas may run it at the same time."""
+
+
+async def migrate_mongo(database: Database, migrations: Sequence[MongoMigration]) -> None:
+    """`migrations[n]` leads from version n to n + 1; raises SchemaTooNew for a database from the future."""
+    meta = database["meta"]
+    with mongo_errors():
+        found = await meta.find_one({"_id": "schema"})
+        version = int(found["version"]) if found else 0
+        if version > len(migrations):
+            raise SchemaTooNew(f"The database has schema {version}, this Wentlive knows {len(migrations)}: upgrade it.")
+        for number, migration in enumerate(migrations[version:], version + 1):
+            await migration(database)
+            await retry_duplicate(
+                lambda reached=number: meta.update_one({"_id": "schema"}, {"$max": {"version": reached}}, upsert=True)
+            )
+            log.info("schema_migrated", version=number)
+
+
 @asynccontextmanager
 async def open_mongo(url: str) -> AsyncGenerator[Database]:
     """The database that the URL's path names; connects lazily, answers within 5 s or raises."""
@@ -55,6 +152,7 @@ async def open_mongo(url: str) -> AsyncGenerator[Database]:
         connectTimeoutMS=5000,
         socketTimeoutMS=20000,
         appname="wentlive",
+        event_listeners=[SlowCommands()],
     )
     async with client:
         yield client.get_default_database()

@@ -3,18 +3,31 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncGenerator, Generator, Sequence
+import time
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import aiosqlite
+import structlog
 
 from wentlive_common.errors import AlreadyExists, Permanent, StoreUnavailable
 from wentlive_common.events import AnyEvent, parse_event
 
+log = structlog.get_logger(__name__)
+
+SLOW_SECONDS = 0.25
+"""A query that takes longer is logged, without its values."""
+
+Parameters = Sequence[object] | Mapping[str, object]
+
 OUTBOX_TABLE = (
     "CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL)"
 )
+
+
+class SchemaDamaged(Permanent):
+    """The database lacks what its version says it has: restore a backup, or rebuild it."""
 
 
 class SchemaTooNew(Permanent):
@@ -59,20 +72,24 @@ class SqliteDatabase:
             finally:
                 self._writer = None
 
-    async def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[aiosqlite.Row]:
+    async def rows(self, sql: str, parameters: Parameters = ()) -> list[aiosqlite.Row]:
         """What is committed; inside `write`, what this transaction sees."""
         if asyncio.current_task() is self._writer:
             return await self._read(sql, parameters)
         async with self._turn:
             return await self._read(sql, parameters)
 
-    async def _read(self, sql: str, parameters: Sequence[object]) -> list[aiosqlite.Row]:
+    async def _read(self, sql: str, parameters: Parameters) -> list[aiosqlite.Row]:
         # In one go: a statement left open between two steps holds an old snapshot, and a `BEGIN IMMEDIATE` beside it
         # would fail at once, without waiting, whenever another process has written meanwhile.
+        began = time.perf_counter()
         with sqlite_errors():
-            return list(await self.connection.execute_fetchall(sql, parameters))
+            rows = list(await self.connection.execute_fetchall(sql, parameters))
+        if (seconds := time.perf_counter() - began) >= SLOW_SECONDS:
+            log.warning("slow_query", seconds=round(seconds, 3), sql=" ".join(sql.split()), rows=len(rows))
+        return rows
 
-    async def row(self, sql: str, parameters: Sequence[object] = ()) -> aiosqlite.Row | None:
+    async def row(self, sql: str, parameters: Parameters = ()) -> aiosqlite.Row | None:
         """The first of a few: all of them are read."""
         return next(iter(await self.rows(sql, parameters)), None)
 
@@ -111,7 +128,9 @@ async def open_sqlite(path: Path, migrations: Sequence[Sequence[str]]) -> AsyncG
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "busy_timeout = 15000"):
             await connection.execute(f"PRAGMA {pragma}")
         database = SqliteDatabase(connection)
-        await _migrate(database, [[OUTBOX_TABLE, *migrations[0]], *migrations[1:]])
+        steps = [[OUTBOX_TABLE, *migrations[0]], *migrations[1:]]
+        await _migrate(database, steps)
+        await _mend(database, steps)
         yield database
 
 
@@ -125,3 +144,30 @@ async def _migrate(database: SqliteDatabase, migrations: Sequence[Sequence[str]]
             for statement in statements:
                 await connection.execute(statement)
         await connection.execute(f"PRAGMA user_version = {len(migrations)}")
+
+
+async def _mend(database: SqliteDatabase, migrations: Sequence[Sequence[str]]) -> None:
+    """Compares what there is with what the migrations make of nothing: a lost index or trigger is made again."""
+    expected = _objects_of(migrations)
+    async with database.write() as connection:
+        found = {str(row["name"]) for row in await database.rows("SELECT name FROM sqlite_master")}
+        for name, (kind, sql) in expected.items():
+            if name in found:
+                continue
+            if kind == "table":
+                raise SchemaDamaged(f"The database has no table {name}: restore a backup, or rebuild it.")
+            await connection.execute(sql)
+            log.warning("schema_mended", missing=name, kind=kind)
+
+
+def _objects_of(migrations: Sequence[Sequence[str]]) -> dict[str, tuple[str, str]]:
+    empty = sqlite3.connect(":memory:")
+    try:
+        for statement in (statement for statements in migrations for statement in statements):
+            empty.execute(statement)
+        return {
+            str(name): (str(kind), str(sql))
+            for kind, name, sql in empty.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+        }
+    finally:
+        empty.close()

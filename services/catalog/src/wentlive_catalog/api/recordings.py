@@ -1,22 +1,19 @@
 """Recordings, their parts, and what plays them."""
 
-import base64
-import binascii
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import RedirectResponse, Response
-from wentlive_common.errors import InvalidInput
-from wentlive_common.events import RecordingState
-from wentlive_common.handle import parse_handle
 
 from wentlive_catalog.api.context import Asker, Here, PartName, RecordingId, WantedRecording
+from wentlive_catalog.api.cursors import LONGEST_CURSOR, read_cursor, write_cursor
+from wentlive_catalog.api.filters import Wanted
 from wentlive_catalog.api.problems import documented
 from wentlive_catalog.api.schemas import LinkIn, LinkOut, RecordingList, RecordingOut, recording_out
+from wentlive_catalog.domain.library import RecordingOrder
 from wentlive_catalog.domain.playlist import MEDIA_TYPE
 from wentlive_catalog.playback import part_blob
-from wentlive_catalog.ports import RecordingFilter
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
@@ -24,15 +21,17 @@ router = APIRouter(prefix="/recordings", tags=["recordings"])
 @router.get("", operation_id="listRecordings", responses=documented(422))
 async def list_recordings(
     here: Here,
-    creator: Annotated[str | None, Query(max_length=500, description="A handle or profile link.")] = None,
-    state: Annotated[list[RecordingState] | None, Query(max_length=7, description="One or several.")] = None,
+    wanted: Wanted,
+    sort: Annotated[RecordingOrder, Query(description="Among equals the newer one comes first, or last.")] = "newest",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=LONGEST_CURSOR, description="`next_cursor` of the page before.")
+    ] = None,
 ) -> RecordingList:
-    """Newest first."""
-    wanted = RecordingFilter(handle=parse_handle(creator) if creator else None, states=tuple(state or ()))
-    page = await here.store.recordings(wanted, limit, below=read_cursor(cursor))
-    return RecordingList(items=[recording_out(item) for item in page.items], next_cursor=write_cursor(page.next))
+    """A page of those that all filters let through. Pages stay as they are while new recordings come."""
+    page = await here.store.recordings(wanted, limit, read_cursor(cursor, sort), sort)
+    items = [recording_out(item) for item in page.items]
+    return RecordingList(items=items, next_cursor=write_cursor(page.next, sort))
 
 
 @router.get("/{recording_id}", operation_id="getRecording", responses=documented(404, 422))
@@ -118,26 +117,3 @@ async def _picture(here: Here, blob: str | None, *, seconds: int) -> Response:
     """Raises NothingYet when there is none. Browsers may keep where it led for so long."""
     link = await here.playback.playing_link(blob)
     return RedirectResponse(link.url, status_code=302, headers={"cache-control": f"private, max-age={seconds}"})
-
-
-def write_cursor(below: str | None) -> str | None:
-    return base64.urlsafe_b64encode(below.encode()).decode().rstrip("=") if below else None
-
-
-class InvalidCursor(InvalidInput):
-    """This cursor is not one that was given out here."""
-
-
-def read_cursor(cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
-    try:
-        below = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
-    except (binascii.Error, ValueError) as error:
-        raise InvalidCursor from error
-    if len(below) != ULID_LENGTH or not below.isalnum():
-        raise InvalidCursor
-    return below
-
-
-ULID_LENGTH = 26

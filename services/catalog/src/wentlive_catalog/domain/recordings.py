@@ -20,6 +20,7 @@ from wentlive_common.model import (
     RoomId,
     UtcDatetime,
     part_name,
+    to_milliseconds,
 )
 
 RECORDING_STATES: tuple[RecordingState, ...] = get_args(RecordingState)
@@ -65,12 +66,23 @@ class Recording(Model):
     """Why it is not recorded at the moment."""
     parts: tuple[Part, ...] = ()
     stop_request: StopRequest | None = None
+    name: str | None = None
+    """What people call it, where that is not the live's title."""
+    pinned: bool = False
+    """Retention leaves it alone."""
+    deleted_at: UtcDatetime | None = None
+    """Since when it is in the bin."""
+    deleted_by: str | None = None
     version: int = Field(default=0, ge=0)
     """Grows with each save; 0 means never stored."""
 
     @property
     def over(self) -> bool:
         return self.state in OVER
+
+    @property
+    def shown_title(self) -> str:
+        return self.name or self.title
 
     @property
     def bytes(self) -> int:
@@ -122,6 +134,25 @@ def stop_requested(recording: Recording, by: str, now: UtcDatetime) -> Recording
     return recording.model_copy(update={"stop_request": StopRequest(by=by, at=now)})
 
 
+def renamed(recording: Recording, name: str | None) -> Recording:
+    return recording.model_copy(update={"name": name or None})
+
+
+def with_pin(recording: Recording, *, pinned: bool) -> Recording:
+    return recording.model_copy(update={"pinned": pinned})
+
+
+def binned(recording: Recording, by: str, now: UtcDatetime) -> Recording:
+    """Into the bin, from which it can be taken back for a while."""
+    if recording.deleted_at:
+        return recording
+    return recording.model_copy(update={"deleted_at": to_milliseconds(now), "deleted_by": by})
+
+
+def restored(recording: Recording) -> Recording:
+    return recording.model_copy(update={"deleted_at": None, "deleted_by": None})
+
+
 def _head(data: RecordingData) -> Recording:
     ended_at: UtcDatetime | None = None
     failure: str | None = None
@@ -141,8 +172,11 @@ _HEAD_FIELDS = {
 def _newer_head(known: Recording, told: Recording) -> Recording:
     if told.sequence <= known.sequence:
         return known
-    kept = {"parts": known.parts, "stop_request": known.stop_request, "version": known.version}
-    return told.model_copy(update=kept)
+    return told.model_copy(update={field: getattr(known, field) for field in _NOT_TOLD})
+
+
+_NOT_TOLD = ("parts", "stop_request", "name", "pinned", "deleted_at", "deleted_by", "version")
+"""What is not the orchestrator's to say."""
 
 
 def _with_part(parts: tuple[Part, ...], told: Part) -> tuple[Part, ...]:

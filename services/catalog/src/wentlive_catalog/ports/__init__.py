@@ -1,0 +1,19 @@
+"""What the catalog needs from the outside, in its own words."""
+
+from wentlive_catalog.domain.library import RecordingFilter, RecordingPage
+from wentlive_catalog.ports.storage import BlobLinks, FragmentIndexReader, Link
+from wentlive_catalog.ports.store import CatalogStore, CreatorStore, RecordingStore
+from wentlive_catalog.ports.watching import LinkResolver, WatchStatusSource
+
+__all__ = [
+    "BlobLinks",
+    "CatalogStore",
+    "CreatorStore",
+    "FragmentIndexReader",
+    "Link",
+    "LinkResolver",
+    "RecordingFilter",
+    "RecordingPage",
+    "RecordingStore",
+    "WatchStatusSource",
+]
