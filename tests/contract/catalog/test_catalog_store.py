@@ -1,14 +1,11 @@
 """One store, two adapters: what every `CatalogStore` keeps and refuses."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from wentlive_catalog.adapters.mongo_catalog import open_mongo_catalog
-from wentlive_catalog.adapters.sqlite_catalog import open_sqlite_catalog
 from wentlive_catalog.domain.creators import Creator, Profile, followed, unfollowed
 from wentlive_catalog.domain.library import Position
 from wentlive_catalog.domain.recordings import Recording, recorded
@@ -18,24 +15,9 @@ from wentlive_common.errors import Conflict
 from wentlive_common.events import AnyEvent, CreatorFollowed, RecordingData, RecordingStopRequested, new_event
 from wentlive_common.ids import new_ulid
 
+Open = Callable[[str], AbstractAsyncContextManager[CatalogStore]]
+
 AT = datetime(2026, 11, 20, 20, 0, 0, 123_000, tzinfo=UTC)
-
-
-@pytest.fixture(params=["sqlite", "mongo"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[CatalogStore]:
-    async with opened(request, tmp_path, f"catalog_{new_ulid()}") as opened_store:
-        yield opened_store
-
-
-@asynccontextmanager
-async def opened(request: pytest.FixtureRequest, folder: Path, name: str) -> AsyncGenerator[CatalogStore]:
-    if request.param == "sqlite":
-        async with open_sqlite_catalog(folder / f"{name}.db") as sqlite:
-            yield sqlite
-    else:
-        url: str = request.getfixturevalue("mongodb_url")
-        async with open_mongo_catalog(f"{url.rstrip('/')}/{name}") as mongo:
-            yield mongo
 
 
 def recording_of(story: RecordingStory, *events: AnyEvent) -> Recording:
@@ -159,14 +141,10 @@ async def test_filters_go_together(store: CatalogStore) -> None:
     assert await count(handle="elk") == 0
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "mongo"])
-async def test_all_of_it_is_there_after_opening_again(
-    kind: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    request.param = kind  # type: ignore[attr-defined]
+async def test_all_of_it_is_there_after_opening_again(opening: Open) -> None:
     name = f"catalog_{new_ulid()}"
-    async with opened(request, tmp_path, name) as before:
+    async with opening(name) as before:
         saved = await before.save_creator(Creator(handle="owl"), [followed_event("owl")])
-    async with opened(request, tmp_path, name) as after:
+    async with opening(name) as after:
         assert await after.creator("owl") == saved
         assert [event.subject for event in await after.pending(5)] == ["owl"]
