@@ -10,10 +10,9 @@ import pytest
 from bs4 import BeautifulSoup
 from wentlive_catalog.bootstrap import CatalogApp, bootstrap
 from wentlive_catalog.domain.creators import Creator
-from wentlive_catalog.domain.sessions import new_session
 from wentlive_catalog.domain.watches import EgressStatus, WatchReport, WatchStatus
 from wentlive_catalog.settings import CatalogSettings
-from wentlive_catalog.testing import FakeWatchStatus
+from wentlive_catalog.testing import FakeWatchStatus, opened_session
 from wentlive_catalog.web import stream as stream_module
 from wentlive_catalog.web import words
 from wentlive_catalog.web.pages import templates
@@ -236,9 +235,8 @@ async def test_an_open_page_hears_only_what_is_different(site: Site, monkeypatch
     monkeypatch.setattr(stream_module, "CHECKS_SECONDS", 0.01)
     monkeypatch.setattr(stream_module, "PAUSE_SECONDS", 0.0)
     await site.follow("owl", "night.fox")
-    _, session = new_session("admin", datetime.now(UTC), timedelta(days=1))
-    await site.app.context.store.open_session(session)
-    chunks = PageStream(site.app.context, templates, session).home()
+    asker = await opened_session(site.app.context.store, "admin", datetime.now(UTC))
+    chunks = PageStream(site.app.context, templates, asker).home()
     assert "last check" not in (await told_next(chunks)).text
     assert await anext(chunks) == HEARTBEAT
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 from wentlive_catalog.changes import MOST_PENDING, Changes, CreatorChanged, RecordingChanged
-from wentlive_catalog.domain.sessions import new_session
-from wentlive_catalog.testing import RecordingStory
+from wentlive_catalog.testing import RecordingStory, opened_session
 from wentlive_catalog.web import stream as stream_module
 from wentlive_catalog.web.pages import templates
 from wentlive_catalog.web.stream import HEARTBEAT, PageStream
@@ -18,9 +17,8 @@ AT = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
 
 
 async def open_stream(catalog: Any) -> PageStream:
-    _, session = new_session("admin", datetime.now(UTC), timedelta(days=1))
-    await catalog.app.context.store.open_session(session)
-    return PageStream(catalog.app.context, templates, session)
+    asker = await opened_session(catalog.app.context.store, "admin", datetime.now(UTC))
+    return PageStream(catalog.app.context, templates, asker)
 
 
 async def following(chunks: AsyncGenerator[bytes]) -> str:
@@ -103,7 +101,7 @@ async def test_a_closed_session_ends_its_streams(catalog: Any, monkeypatch: pyte
     chunks = page.home()
     await following(chunks)
     assert await anext(chunks) == HEARTBEAT
-    await catalog.app.context.store.close_session(page._session.token_hash)
+    await catalog.app.context.access.sign_out(page._asker.session)
     async with asyncio.timeout(5):
         assert [chunk async for chunk in chunks if chunk != HEARTBEAT] == []
 
@@ -126,20 +124,18 @@ async def test_a_slow_browser_costs_a_bounded_memory() -> None:
 
 
 async def test_a_stream_tells_nothing_more_after_signing_out(catalog: Any) -> None:
-    _, session = new_session("admin", datetime.now(UTC), timedelta(days=1))
-    await catalog.app.context.store.open_session(session)
-    chunks = PageStream(catalog.app.context, templates, session).home()
+    asker = await opened_session(catalog.app.context.store, "admin", datetime.now(UTC))
+    chunks = PageStream(catalog.app.context, templates, asker).home()
     await following(chunks)
-    await catalog.app.context.access.sign_out(session)
+    await catalog.app.context.access.sign_out(asker.session)
     await catalog.bus.publish(RecordingStory("owl", "7", "8", AT, title="secret").requested())
     with pytest.raises(AssertionError, match="the stream ended"):
         await following(chunks)
 
 
 async def test_a_stream_tells_nothing_more_after_the_session_expired(catalog: Any) -> None:
-    _, session = new_session("admin", datetime.now(UTC) - timedelta(days=2), timedelta(days=1))
-    await catalog.app.context.store.open_session(session)
-    chunks = PageStream(catalog.app.context, templates, session).home()
+    asker = await opened_session(catalog.app.context.store, "admin", datetime.now(UTC) - timedelta(days=2))
+    chunks = PageStream(catalog.app.context, templates, asker).home()
     await following(chunks)
     await catalog.bus.publish(RecordingStory("owl", "7", "8", AT, title="secret").requested())
     with pytest.raises(AssertionError, match="the stream ended"):

@@ -3,15 +3,16 @@
 from functools import cache
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from wentlive_common.health import Health, health_routes
 
-from wentlive_catalog.api import creators, internal, recordings, sessions
-from wentlive_catalog.api.context import Context
+from wentlive_catalog.api import audit, creators, internal, recordings, sessions, setup, tokens, users
+from wentlive_catalog.api.context import Context, authorized
 from wentlive_catalog.api.problems import Problem, add_problem_handlers
+from wentlive_catalog.domain.rights import RIGHTS
 from wentlive_catalog.gate import COOKIE, Gate
 from wentlive_catalog.metrics import CatalogMetrics
 from wentlive_catalog.web import pages
@@ -32,13 +33,13 @@ def build_app(context: Context, health: Health, metrics: CatalogMetrics, headers
         # Its redirects would lead to whatever host the request named.
         redirect_slashes=False,
         middleware=[
-            Middleware(Gate, access=context.access, metrics=metrics, headers=headers),
+            Middleware(Gate, access=context.access, trail=context.trail, metrics=metrics, headers=headers),
             # A long playlist repeats its link on every third line: it shrinks to a thirtieth. Streams are left alone.
             Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
         ],
     )
     app.state.context = context
-    app.include_router(_api())
+    app.include_router(_api(), dependencies=[Depends(authorized)])
     app.include_router(internal.router)
     app.router.routes.extend(health_routes(health))
     pages.add_pages(app)
@@ -50,7 +51,7 @@ def build_app(context: Context, health: Health, metrics: CatalogMetrics, headers
 
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    for part in (sessions, creators, recordings):
+    for part in (setup, sessions, tokens, users, audit, creators, recordings):
         api.include_router(part.router)
     return api
 
@@ -64,7 +65,22 @@ def openapi_document() -> dict[str, Any]:
     schemas |= problem.pop("$defs", {}) | {"Problem": problem}
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    document["components"]["securitySchemes"] = {"session": {"type": "apiKey", "in": "cookie", "name": COOKIE}}
-    document["security"] = [{"session": []}]
-    document["paths"]["/api/v1/session"]["post"]["security"] = []
+    document["components"]["securitySchemes"] = {
+        "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+        "token": {"type": "http", "scheme": "bearer", "description": "An API token, made by `createToken`."},
+    }
+    for path in document["paths"].values():
+        for operation in path.values():
+            _say_who_may(operation)
     return document
+
+
+def _say_who_may(operation: dict[str, Any]) -> None:
+    right = RIGHTS[operation["operationId"]]
+    if right.role is None:
+        operation["security"] = []
+        return
+    operation["security"] = [{"session": []}] + ([{"token": []}] if right.scope else [])
+    operation["x-role"] = right.role
+    by_token = f" A token needs the scope `{right.scope}`." if right.scope else " Not with an API token."
+    operation["description"] = f"{operation.get('description', '')}\n\nFor: {right.role}.{by_token}".strip()

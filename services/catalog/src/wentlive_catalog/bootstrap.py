@@ -29,14 +29,21 @@ from wentlive_catalog.adapters.sqlite_catalog import open_sqlite_catalog
 from wentlive_catalog.api.context import Context
 from wentlive_catalog.app import build_app
 from wentlive_catalog.changes import Changes
+from wentlive_catalog.domain.audit import AUDIT
+from wentlive_catalog.domain.sessions import SESSIONS, LoginThrottle
+from wentlive_catalog.domain.tokens import TOKENS
+from wentlive_catalog.domain.users import USERS
 from wentlive_catalog.follows import Follows
 from wentlive_catalog.gate import security_headers
 from wentlive_catalog.metrics import CatalogMetrics
 from wentlive_catalog.namesakes import Namesakes
+from wentlive_catalog.passwords import Passwords
+from wentlive_catalog.people import People
 from wentlive_catalog.playback import Playback
 from wentlive_catalog.ports import CatalogStore, LinkResolver, WatchStatusSource
 from wentlive_catalog.projections import Projections
 from wentlive_catalog.settings import CatalogSettings
+from wentlive_catalog.trail import Trail
 
 log = structlog.get_logger(__name__)
 
@@ -86,9 +93,10 @@ class CatalogApp:
         clock = self.context.clock
         while not stop.is_set():
             try:
-                await self.context.store.forget_sessions(clock.now())
+                await self.context.access.forget_expired()
+                await self.context.trail.forget_old()
             except WentliveError as error:
-                log.warning("session_sweep_failed", error=error.message)
+                log.warning("sweep_failed", error=error.message)
             await wait_any(stop.wait(), clock.sleep(SWEEP_SECONDS))
 
 
@@ -109,16 +117,20 @@ async def bootstrap(
         service = await stack.enter_async_context(_blob_service(settings))
         relay = OutboxRelay(store, bus)
         links = _blob_links(settings, service)
-        access = Access(
-            store, clock, metrics, username=settings.admin_username, password=settings.admin_password,
-            lifetime=settings.session_lifetime,
-        )  # fmt: skip
         watcher = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         resolver = resolver or _link_resolver(settings, watcher)
+        follows = Follows(store, changes, clock, relay.wake, resolver)
+        access, people = _access(settings, store, clock, metrics, follows)
+        if settings.admin_password:
+            await people.manage_admin(settings.admin_username, settings.admin_password)
+        elif await people.is_empty():
+            log.warning("setup_needed", page="/setup")
         context = Context(
-            store=store, access=access, follows=Follows(store, changes, clock, relay.wake, resolver),
+            store=store, access=access, people=people, follows=follows,
+            trail=Trail(store.documents(AUDIT), clock, settings.audit_lifetime),
             playback=_playback(settings, service, links, clock), changes=changes, clock=clock,
-            service_token=settings.service_token,
+            service_token=settings.service_token, setup_code=settings.setup_code,
+            public_url=str(settings.public_url).rstrip("/") if settings.public_url else None,
             secure_cookies=settings.public_url is not None and settings.public_url.scheme == "https",
             watches=watches or _watch_status(settings, watcher, clock),
         )  # fmt: skip
@@ -127,6 +139,15 @@ async def bootstrap(
         health.add("bus", bus.ready)
         web = build_app(context, health, metrics, security_headers(links.origin, settings.image_sources))
         yield CatalogApp(settings, web, context, Projections(store, changes, metrics, namesakes), bus, relay, health)
+
+
+def _access(
+    settings: CatalogSettings, store: CatalogStore, clock: Clock, metrics: CatalogMetrics, follows: Follows
+) -> tuple[Access, People]:
+    users, sessions, tokens = store.documents(USERS), store.documents(SESSIONS), store.documents(TOKENS)
+    passwords, throttle = Passwords(), LoginThrottle()
+    access = Access(users, sessions, tokens, passwords, throttle, clock, metrics, settings.session_lifetime)
+    return access, People(users, sessions, tokens, passwords, throttle, clock, follows.unfollow_all)
 
 
 def _rabbit(settings: CatalogSettings) -> EventBus:

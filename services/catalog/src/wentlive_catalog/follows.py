@@ -1,6 +1,7 @@
 """Following creators, and asking the other services for something: each a stored change with its event."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from wentlive_common.clock import Clock
 from wentlive_common.errors import Conflict, NotFound
@@ -85,6 +86,12 @@ class Follows:
             if await self._saved(wanted, () if wanted.followers else self._events(gone)):
                 return
         raise Conflict
+
+    async def unfollow_all(self, follower: str) -> None:
+        """For somebody who leaves."""
+        for creator in await self._store.followed_creators(follower):
+            with suppress(NotFollowed):
+                await self.unfollow(creator.handle, follower)
 
     async def request_check(self, handle: str, follower: str) -> Creator:
         """Asks the watcher to look now."""

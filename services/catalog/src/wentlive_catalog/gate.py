@@ -1,11 +1,12 @@
 """Stands before every route: nobody gets in without being someone, no other site acts for a signed-in person.
 
-Closed by default: a route that is added tomorrow is closed too.
+Closed by default: a route that is added tomorrow is closed too. Who may do what once inside is `api.authorization`'s.
 """
 
 import time
 from collections.abc import Mapping
-from urllib.parse import quote, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -14,13 +15,16 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from wentlive_common.errors import WentliveError
 
-from wentlive_catalog.access import Access
-from wentlive_catalog.api.problems import problem_response, status_of
+from wentlive_catalog.access import Access, Identity
+from wentlive_catalog.api.problems import answer_to, problem_response
 from wentlive_catalog.metrics import CatalogMetrics
+from wentlive_catalog.trail import Trail
 
-OPEN_TO_READ = frozenset({"/livez", "/readyz", "/metrics", "/login"})
-OPEN_TO_POST = frozenset({"/login", "/api/v1/session"})
-OPEN_PREFIXES = ("/static/",)
+OPEN_TO_READ = frozenset({"/livez", "/readyz", "/metrics", "/login", "/setup", "/api/v1/setup"})
+OPEN_TO_POST = frozenset({"/login", "/setup", "/api/v1/session", "/api/v1/setup"})
+OPEN_PREFIXES = ("/static/", "/l/")
+FEEDS = "/feeds/"
+"""Feed readers cannot send headers: there, and only there, a token may stand in the address."""
 OWN_TOKEN_PREFIX = "/internal/"  # noqa: S105 - a path, whose routes ask for the service token themselves
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LARGEST_BODY = 64 * 1024
@@ -29,11 +33,14 @@ SECURE_COOKIE = f"__Host-{COOKIE}"
 
 
 class Gate:
-    """ASGI middleware: origin check, session, body limit, security headers, timing."""
+    """ASGI middleware: origin check, who is asking, body limit, security headers, timing, audit trail."""
 
-    def __init__(self, app: ASGIApp, *, access: Access, metrics: CatalogMetrics, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, access: Access, trail: Trail, metrics: CatalogMetrics, headers: Mapping[str, str]
+    ) -> None:
         self._app = app
         self._access = access
+        self._trail = trail
         self._metrics = metrics
         self._headers = headers
 
@@ -48,6 +55,7 @@ class Gate:
                 self._add_headers(message)
                 seconds = time.perf_counter() - began
                 self._metrics.request_answered(_method(scope), _route(scope), message["status"], seconds)
+                await self._note(scope, message["status"])
             await send(message)
 
         refusal = await self._refusal(scope)
@@ -65,12 +73,29 @@ class Gate:
         if _is_open(method, path):
             return None
         try:
-            token = _token(headers)
-            session = await self._access.who(token) if token else None
+            identity = await self._identity(scope, headers)
         except WentliveError as error:  # the store is away; the framework's handlers stand behind this gate
-            return problem_response(status_of(error), error.message)
-        scope.setdefault("state", {})["session"] = session
-        return None if session else _sign_in_first(scope, headers)
+            return answer_to(error)
+        scope.setdefault("state", {})["identity"] = identity
+        return None if identity else _sign_in_first(scope, headers)
+
+    async def _identity(self, scope: Scope, headers: Headers) -> Identity | None:
+        """A program's token goes before a browser's cookie: who sends both means the token."""
+        if token := _bearer(scope, headers):
+            return await self._access.by_token(token)
+        cookie = _cookie(headers)
+        return await self._access.by_session(cookie) if cookie else None
+
+    async def _note(self, scope: Scope, status: int) -> None:
+        """Whatever could have changed something, by whom, and how it went; one place, so that nothing is left out."""
+        operation = getattr(scope.get("route"), "operation_id", None)
+        if scope["method"] in SAFE_METHODS or operation is None:
+            return
+        state: dict[str, Any] = scope.get("state", {})
+        facts = {**scope.get("path_params", {}), **state.get("noted", {})}
+        target = " ".join(f"{name}={value}" for name, value in sorted(facts.items()))
+        address = str((scope.get("client") or ("unknown",))[0])
+        await self._trail.note(state.get("identity"), operation, target, status, address)
 
     def _add_headers(self, message: Message) -> None:
         headers = MutableHeaders(scope=message)
@@ -94,7 +119,16 @@ def _from_elsewhere(headers: Headers) -> bool:
     return origin is not None and urlsplit(origin).netloc != headers.get("host")
 
 
-def _token(headers: Headers) -> str | None:
+def _bearer(scope: Scope, headers: Headers) -> str | None:
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return token.strip()
+    if scope["path"].startswith(FEEDS):
+        return next(iter(parse_qs(scope["query_string"].decode("latin-1")).get("token", ())), None)
+    return None
+
+
+def _cookie(headers: Headers) -> str | None:
     # As browsers do it: the standard library gives up all cookies over one that is odd, which another program on
     # this host name may have set.
     cookies = cookie_parser(headers.get("cookie", ""))
@@ -105,7 +139,10 @@ def _sign_in_first(scope: Scope, headers: Headers) -> Response:
     """Programs get a problem, people get the login page, and come back to where they wanted to go."""
     path: str = scope["path"]
     if path.startswith("/api/"):
-        return problem_response(401, "Sign in first.")
+        return problem_response(
+            401, "Sign in first, or send a valid API token.", slug="unauthenticated",
+            headers={"WWW-Authenticate": "Bearer"},
+        )  # fmt: skip
     if "hx-request" in headers or scope["method"] not in SAFE_METHODS:
         return problem_response(401, "Sign in first.", headers={"HX-Redirect": "/login"})
     wanted = "" if path == "/" else f"?next={quote(path)}"

@@ -1,11 +1,12 @@
 """The catalog's settings, from `WENTLIVE_CATALOG_*`."""
 
 from datetime import timedelta
-from typing import Annotated
 
 from pydantic import Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 from wentlive_common.settings import Settings
+
+from wentlive_catalog.domain.users import Username
 
 TIKTOK_IMAGES = ("https://*.tiktokcdn.com", "https://*.tiktokcdn-us.com", "https://*.tiktokcdn-eu.com")
 
@@ -24,22 +25,28 @@ class CatalogSettings(Settings):
     storage_container: str = "recordings"
     storage_public_url: HttpUrl | None = None
     """Scheme and host of storage as a browser reaches it, where that differs from the connection string's."""
-    admin_username: Annotated[str, Field(min_length=1, max_length=100)] = "admin"
-    admin_password: SecretStr
+    admin_username: Username = "admin"
+    admin_password: SecretStr | None = None
+    """Makes the admin at start and keeps their password as it is here; without it, the first visitor from this machine
+    (or with the set-up code) makes the first admin."""
+    setup_code: SecretStr | None = None
+    """What the first admin has to know to set this up from another machine."""
     service_token: SecretStr
     """What the watcher shows to read the follow list, and the catalog to read the watcher's status."""
     watcher_url: HttpUrl | None = None
     """Where the watcher answers `/internal/v1/watches`; without it pages do not say when creators are checked."""
     session_lifetime: timedelta = timedelta(days=14)
+    audit_lifetime: timedelta = timedelta(days=365)
+    """How long the audit trail reaches back."""
     playback_lifetime: timedelta = timedelta(hours=4)
     """How long the links inside a playlist hold; at least half of it is left when one is given out."""
     image_sources: tuple[str, ...] = TIKTOK_IMAGES
     """Where pictures of creators may come from, as in a content security policy."""
 
-    @field_validator("admin_password", "service_token")
+    @field_validator("admin_password", "setup_code", "service_token")
     @classmethod
-    def _long_enough(cls, value: SecretStr) -> SecretStr:
-        if len(value.get_secret_value()) < 8:
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 8:
             raise ValueError("is too short: take at least 8 characters")
         return value
 

@@ -21,10 +21,13 @@ from wentlive_common.ids import new_ulid
 from wentlive_common.job import PartReport
 from wentlive_common.model import blob_prefix, part_name
 
+from wentlive_catalog.access import Identity
 from wentlive_catalog.adapters.http_link_resolver import LinkUnavailable
 from wentlive_catalog.domain.playlist import Window
+from wentlive_catalog.domain.sessions import SESSIONS, new_session
+from wentlive_catalog.domain.users import USERS
 from wentlive_catalog.domain.watches import EgressStatus, WatchReport, WatchStatus
-from wentlive_catalog.ports import Link
+from wentlive_catalog.ports import CatalogStore, Link
 
 
 class RecordingStory:
@@ -93,6 +96,15 @@ class RecordingStory:
         self._sequence += 1
         data = kind.model_validate(self._facts | {"state": state, "sequence": self._sequence} | more)
         return new_event(data, "orchestrator", time=self._at)
+
+
+async def opened_session(store: CatalogStore, username: str, since: datetime) -> Identity:
+    """Somebody who signed in `since`, for a day, without a password."""
+    user = await store.documents(USERS).get(username)
+    if user is None:
+        raise LookupError(username)
+    _, session = new_session(username, since, timedelta(days=1))
+    return Identity(user, session=await store.documents(SESSIONS).save(session))
 
 
 class FakeBlobLinks:

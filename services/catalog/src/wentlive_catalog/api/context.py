@@ -10,13 +10,15 @@ from wentlive_common.errors import Unauthenticated
 from wentlive_common.ids import Ulid
 from wentlive_common.model import Handle
 
-from wentlive_catalog.access import Access
+from wentlive_catalog.access import Access, Identity
 from wentlive_catalog.changes import Changes
 from wentlive_catalog.domain.recordings import Recording
-from wentlive_catalog.domain.sessions import Session
+from wentlive_catalog.domain.rights import is_open
 from wentlive_catalog.follows import Follows
+from wentlive_catalog.people import People
 from wentlive_catalog.playback import Playback
 from wentlive_catalog.ports import CatalogStore, WatchStatusSource
+from wentlive_catalog.trail import Trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,16 @@ class Context:
 
     store: CatalogStore
     access: Access
+    people: People
+    trail: Trail
     follows: Follows
     playback: Playback
     changes: Changes
     clock: Clock
     service_token: SecretStr
+    setup_code: SecretStr | None
+    public_url: str | None
+    """Where people reach the catalog; None: wherever a request came to."""
     secure_cookies: bool
     watches: WatchStatusSource | None
     """None when no watcher is set."""
@@ -45,15 +52,28 @@ def context(request: Request) -> Context:
 Here = Annotated[Context, Depends(context)]
 
 
-def signed_in(request: Request) -> Session:
-    """The asker's session; the gate has seen to it that there is one."""
-    session = getattr(request.state, "session", None)
-    if not isinstance(session, Session):
+def known(request: Request) -> Identity:
+    """Who is asking; the gate has seen to it that it is somebody."""
+    identity = getattr(request.state, "identity", None)
+    if not isinstance(identity, Identity):
         raise Unauthenticated
-    return session
+    return identity
 
 
-Asker = Annotated[Session, Depends(signed_in)]
+def authorized(request: Request) -> None:
+    """Before every operation: may this person, with this token, do this? Raises Forbidden."""
+    operation = getattr(request.scope.get("route"), "operation_id", None)
+    if not is_open(operation):
+        known(request).check(operation)
+
+
+def note(request: Request, **facts: str | None) -> None:
+    """Tells the audit trail what the address does not: what an operation was done to."""
+    noted: dict[str, str] = request.scope.setdefault("state", {}).setdefault("noted", {})
+    noted |= {name: value for name, value in facts.items() if value is not None}
+
+
+Asker = Annotated[Identity, Depends(known)]
 HandlePath = Annotated[Handle, Path(description="The creator's handle, without @, in lower case.")]
 RecordingId = Annotated[Ulid, Path(description="A recording's id.")]
 PartName = Annotated[str, Path(pattern=r"^a[1-9][0-9]{0,3}-p[1-9][0-9]{0,4}$", description="Such as `a1-p1`.")]

@@ -1,5 +1,6 @@
 """The session cookie: unreadable for scripts, not sent by other sites' forms, over https only where there is https."""
 
+from ipaddress import ip_address
 from typing import Any, TypedDict
 
 from fastapi import Request
@@ -35,3 +36,12 @@ def _cookie(request: Request, here: Context) -> tuple[str, _Attributes]:
 
 def address_of(request: Request) -> str:
     return request.client.host if request.client else "unknown"
+
+
+def is_this_machine(request: Request) -> bool:
+    """Whether it came from the machine that the catalog runs on, and through no proxy, which would hide that."""
+    proxied = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
+    try:
+        return not proxied and ip_address(address_of(request)).is_loopback
+    except ValueError:
+        return False

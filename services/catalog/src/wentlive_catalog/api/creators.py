@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from wentlive_catalog.api.context import Asker, Context, HandlePath, Here
+from wentlive_catalog.api.context import Asker, Context, HandlePath, Here, note
 from wentlive_catalog.api.problems import documented
 from wentlive_catalog.api.schemas import CreatorList, CreatorOut, FollowIn, creator_out
 from wentlive_catalog.domain.creators import Creator
@@ -24,9 +24,12 @@ async def list_creators(asker: Asker, here: Here) -> CreatorList:
     "", operation_id="followCreator", status_code=201,
     responses={200: {"model": CreatorOut, "description": "You follow this creator already."}, **documented(422, 503)},
 )  # fmt: skip
-async def follow_creator(body: FollowIn, asker: Asker, here: Here, response: Response) -> CreatorOut:
+async def follow_creator(
+    body: FollowIn, asker: Asker, here: Here, request: Request, response: Response
+) -> CreatorOut:  # fmt: skip
     """From now on every live of this creator is recorded."""
     creator, is_new = await here.follows.follow(body.creator, asker.username)
+    note(request, handle=creator.handle)
     response.status_code = 201 if is_new else 200
     return await _one(creator, here)
 

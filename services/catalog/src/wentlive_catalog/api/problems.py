@@ -1,5 +1,6 @@
 """Every error as `application/problem+json` (RFC 9457), the framework's own included."""
 
+import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -25,8 +26,16 @@ from wentlive_catalog.domain.sessions import TooManyTries
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:wentlive:problem:"
+
+
+class PreconditionFailed(Conflict):
+    """It was changed since you read it: read it again, then decide anew."""
+
+
 STATUS: tuple[tuple[type[WentliveError], int], ...] = (
     (TooManyTries, 429),
+    (PreconditionFailed, 412),
     (InvalidInput, 422),
     (NotFound, 404),
     (Conflict, 409),
@@ -47,6 +56,7 @@ class Problem(BaseModel):
     """What went wrong, in words for people."""
 
     type: str = "about:blank"
+    """What programs tell problems apart by: `urn:wentlive:problem:` and a name; each is listed in docs/api.md."""
     title: str
     status: int
     detail: str
@@ -54,9 +64,11 @@ class Problem(BaseModel):
 
 
 def problem_response(
-    status: int, detail: str, *, errors: list[Fault] | None = None, headers: Mapping[str, str] | None = None
-) -> Response:
-    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
+    status: int, detail: str, *, slug: str | None = None, errors: list[Fault] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:  # fmt: skip
+    kind = TYPE_PREFIX + slug if slug else "about:blank"
+    problem = Problem(type=kind, title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
     body = problem.model_dump(exclude_none=True)
     return JSONResponse(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
@@ -74,6 +86,17 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def status_of(error: WentliveError) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def slug_of(error: type[WentliveError]) -> str:
+    """`NoSuchRecording` is `no-such-recording`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", error.__name__).lower()
+
+
+def answer_to(error: WentliveError) -> Response:
+    return problem_response(
+        status_of(error), error.message, slug=slug_of(type(error)), headers=retry_headers(error)
+    )  # fmt: skip
 
 
 def retry_headers(error: WentliveError) -> dict[str, str]:
@@ -95,11 +118,11 @@ def add_problem_handlers(app: FastAPI, error_page: ErrorPage) -> None:
     """Programs get problems; a browser that asked for a page gets one."""
 
     def answer(
-        request: Request, status: int, detail: str, *, found: list[Fault] | None = None,
+        request: Request, status: int, detail: str, *, slug: str | None = None, found: list[Fault] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:  # fmt: skip
         if not _wants_page(request):
-            return problem_response(status, detail, errors=found, headers=headers)
+            return problem_response(status, detail, slug=slug, errors=found, headers=headers)
         page = error_page(request, status, HTTPStatus(status).phrase, detail)
         page.headers.update(headers or {})
         return page
@@ -109,11 +132,11 @@ def add_problem_handlers(app: FastAPI, error_page: ErrorPage) -> None:
         status = status_of(ours)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("request_failed", exc_info=error)
-        return answer(request, status, ours.message, headers=retry_headers(ours))
+        return answer(request, status, ours.message, slug=slug_of(type(ours)), headers=retry_headers(ours))
 
     async def on_invalid(request: Request, error: Exception) -> Response:
         found = faults(error) if isinstance(error, RequestValidationError) else []
-        return answer(request, 422, "The request is not as it should be.", found=found)
+        return answer(request, 422, "The request is not as it should be.", slug="invalid-request", found=found)
 
     async def on_http(request: Request, error: Exception) -> Response:
         http = error if isinstance(error, HTTPException) else HTTPException(500)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field
 from wentlive_common.events import RecordingState
 from wentlive_common.model import RestrictionReason, UtcDatetime
 
@@ -10,16 +10,6 @@ from wentlive_catalog.domain.creators import Creator, CreatorStatus
 from wentlive_catalog.domain.recordings import Part, Recording
 from wentlive_catalog.domain.watches import WatchRestriction, WatchState, WatchStatus
 from wentlive_catalog.playback import LinkKind
-
-
-class SignIn(BaseModel):
-    username: Annotated[str, Field(max_length=100)]
-    password: Annotated[SecretStr, Field(max_length=1000)]
-
-
-class SessionOut(BaseModel):
-    username: str
-    expires_at: UtcDatetime
 
 
 class FollowIn(BaseModel):

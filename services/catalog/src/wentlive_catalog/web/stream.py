@@ -11,9 +11,9 @@ from contextlib import aclosing
 from fastapi.sse import format_sse_event
 from wentlive_common.errors import WentliveError
 
+from wentlive_catalog.access import Identity
 from wentlive_catalog.api.context import Context
 from wentlive_catalog.changes import Change, CreatorChanged, Listener, RecordingChanged
-from wentlive_catalog.domain.sessions import Session
 from wentlive_catalog.web.templates import Templates
 from wentlive_catalog.web.views import Home, Views
 from wentlive_catalog.web.watching import differences
@@ -32,11 +32,11 @@ HEARTBEAT = format_sse_event(comment="still here")
 class PageStream:
     """What one kind of page wants to hear, rendered."""
 
-    def __init__(self, here: Context, templates: Templates, session: Session) -> None:
+    def __init__(self, here: Context, templates: Templates, asker: Identity) -> None:
         self._here = here
         self._views = Views(here.store, here.watches)
         self._templates = templates
-        self._session = session
+        self._asker = asker
         self._shown: Home | None = None
         """What the page holds of creators, when a watcher tells more of them than events do."""
 
@@ -58,7 +58,7 @@ class PageStream:
         creators = changes is None or any(isinstance(change, CreatorChanged) for change in changed)
         recordings = [change for change in changed if isinstance(change, RecordingChanged)]
         if creators or any(change.entered for change in recordings):
-            home = await self._views.home(self._session, self._here.clock.now())
+            home = await self._views.home(self._asker.username, self._here.clock.now())
             self._shown = home if self._here.watches else None
             return self._templates.text("_stream_home.html", home=home)
         cards = [await self._views.card(change.recording_id) for change in recordings]
@@ -112,10 +112,8 @@ class PageStream:
 
     async def _welcome(self) -> bool:
         """Before anything is told: is the session still open? While recordings grow there is no quiet moment."""
-        if self._session.expires_at <= self._here.clock.now():
-            return False
         try:
-            return await self._here.store.session(self._session.token_hash) is not None
+            return await self._here.access.still(self._asker)
         except WentliveError:
             return True
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wentlive_catalog.domain.creators import Creator
+from wentlive_catalog.domain.library import Position
 from wentlive_catalog.domain.recordings import OVER, RUNNING, Recording
-from wentlive_catalog.domain.sessions import Session
 from wentlive_catalog.ports import CatalogStore, RecordingFilter, WatchStatusSource
 from wentlive_catalog.web.watching import Followed, Notice, Watching
 
@@ -28,8 +28,8 @@ class Home:
     notice: Notice
     live: tuple[Card, ...]
     library: tuple[Card, ...]
-    older: str | None
-    below: str | None
+    older: Position | None
+    below: Position | None
     now: datetime
 
     @property
@@ -43,10 +43,10 @@ class Views:
         self._store = store
         self._watching = Watching(watches)
 
-    async def home(self, session: Session, now: datetime, below: str | None = None) -> Home:
+    async def home(self, username: str, now: datetime, below: Position | None = None) -> Home:
         live = await self._store.recordings(RecordingFilter(states=RUNNING), MOST_LIVE)
         library = await self._store.recordings(RecordingFilter(states=OVER), LIBRARY_PAGE, below)
-        creators, notice = await self._watching.followed(await self._store.followed_creators(session.username))
+        creators, notice = await self._watching.followed(await self._store.followed_creators(username))
         return Home(
             creators=by_interest(creators),
             notice=notice,
