@@ -62,7 +62,7 @@ def matches(one: Recording, wanted: RecordingFilter) -> bool:
     words = words_of((one.title, one.name or "", one.handle))
     searched = wanted_words(wanted.text)
     return all((
-        wanted.binned == (one.deleted_at is not None),
+        wanted.place in (None, "bin" if one.deleted_at else "library"),
         wanted.handle in (None, one.handle),
         not wanted.states or one.state in wanted.states,
         wanted.since is None or one.live_started_at >= wanted.since,
@@ -93,7 +93,7 @@ filters = st.builds(
     handle=st.none() | st.sampled_from((*HANDLES, "nobody")),
     states=st.lists(st.sampled_from(RECORDING_STATES), max_size=2, unique=True).map(tuple),
     since=moments, until=moments, min_duration=seconds, max_duration=seconds, min_bytes=sizes, max_bytes=sizes,
-    pinned=st.sampled_from((None, None, True, False)), binned=st.sampled_from((False, False, True)),
+    pinned=st.sampled_from((None, None, True, False)), place=st.sampled_from(("library", "library", "bin", "gone", None)),
     text=st.just("") | st.sampled_from(SEARCHES) | st.text(max_size=12),
     follower=st.sampled_from((None, None, "ann", "bob", "nobody")),
 )  # fmt: skip

@@ -17,7 +17,7 @@ NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
     ("text", "words"),
     [
         ("Late-night RAMEN!", ("late", "night", "ramen")),
-        ("Café ＡＢＣ Straße", ("abc", "cafe", "strasse")),
+        ("Café \uff21\uff22\uff23 Straße", ("abc", "cafe", "strasse")),
         ("日本語", ("日本", "本語", "語")),
         ("nightowl.cooks_7", ("7", "cooks", "nightowl")),
         ("🍜 !!", ()),

@@ -83,8 +83,7 @@ class SlowCommands(monitoring.CommandListener):
 
 def command_shape(name: str, command: Document) -> Document:
     """What a command asks, without a single value."""
-    asked = command.get("filter") or command.get("pipeline") or {}
-    stages = [asked] if isinstance(asked, dict) else asked
+    stages: list[Document] = command.get("pipeline") or [command.get("filter") or {}]
     fields = sorted({str(field) for stage in stages for field in stage.get("$match", stage)})
     return {
         "command": name,

@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from wentlive_common.health import Health, health_routes
 
-from wentlive_catalog.api import audit, creators, internal, recordings, sessions, setup, tokens, users
+from wentlive_catalog.api import audit, creators, exports, internal, recordings, sessions, setup, stats, tokens, users
 from wentlive_catalog.api.context import Context, authorized
 from wentlive_catalog.api.problems import Problem, add_problem_handlers
 from wentlive_catalog.domain.rights import RIGHTS
@@ -40,6 +40,7 @@ def build_app(context: Context, health: Health, metrics: CatalogMetrics, headers
     )
     app.state.context = context
     app.include_router(_api(), dependencies=[Depends(authorized)])
+    app.include_router(exports.feeds, dependencies=[Depends(authorized)])
     app.include_router(internal.router)
     app.router.routes.extend(health_routes(health))
     pages.add_pages(app)
@@ -51,7 +52,7 @@ def build_app(context: Context, health: Health, metrics: CatalogMetrics, headers
 
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    for part in (setup, sessions, tokens, users, audit, creators, recordings):
+    for part in (setup, sessions, tokens, users, audit, creators, recordings, stats, exports):
         api.include_router(part.router)
     return api
 
@@ -59,7 +60,7 @@ def _api() -> APIRouter:
 @cache
 def openapi_document() -> dict[str, Any]:
     """The API as OpenAPI 3.1, with what FastAPI cannot know: problems instead of its error bodies, and the cookie."""
-    document = get_openapi(title=TITLE, version=VERSION, description=DESCRIPTION, routes=_api().routes)
+    document = get_openapi(title=TITLE, version=VERSION, description=DESCRIPTION, routes=[*_api().routes, *exports.feeds.routes])
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs", {}) | {"Problem": problem}

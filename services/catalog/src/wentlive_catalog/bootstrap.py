@@ -132,6 +132,7 @@ async def bootstrap(
             service_token=settings.service_token, setup_code=settings.setup_code,
             public_url=str(settings.public_url).rstrip("/") if settings.public_url else None,
             secure_cookies=settings.public_url is not None and settings.public_url.scheme == "https",
+            storage_usd_per_gb_month=settings.storage_usd_per_gb_month,
             watches=watches or _watch_status(settings, watcher, clock),
         )  # fmt: skip
         namesakes = Namesakes(store, changes, clock, relay.wake)

@@ -25,6 +25,8 @@ class CatalogSettings(Settings):
     storage_container: str = "recordings"
     storage_public_url: HttpUrl | None = None
     """Scheme and host of storage as a browser reaches it, where that differs from the connection string's."""
+    storage_usd_per_gb_month: float = Field(default=0.0184, ge=0)
+    """What a gigabyte costs a month, for estimates: hot, locally redundant, East US."""
     admin_username: Username = "admin"
     admin_password: SecretStr | None = None
     """Makes the admin at start and keeps their password as it is here; without it, the first visitor from this machine

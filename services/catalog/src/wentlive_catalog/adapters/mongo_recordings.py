@@ -30,14 +30,14 @@ from wentlive_catalog.domain.library import (
 from wentlive_catalog.domain.recordings import Recording
 from wentlive_catalog.domain.words import wanted_words
 
-FACTS = ("handle", "state", "bytes", "duration", "started_at", "words", "pinned", "binned")
+FACTS = ("handle", "state", "bytes", "duration", "started_at", "words", "pinned", "place")
 RECORDING_INDEXES = (
     *(MongoIndex(((f"facts.{fact}", ASCENDING), ("_id", ASCENDING))) for fact in FACTS),
     MongoIndex((("facts.form", ASCENDING),)),
     MongoIndex((("outbox.id", ASCENDING),)),
 )
 SUMS: Document = {
-    "recordings": {"$sum": 1}, "bytes": {"$sum": "$facts.bytes"}, "duration": {"$sum": "$facts.duration"},
+    "recordings": {"$sum": 1}, "bytes": {"$sum": "$facts.bytes"}, "duration": {"$sum": "$facts.duration"}, "cost_usd": {"$sum": "$facts.cost"},
 }  # fmt: skip
 BODY = {"outbox": 0, "facts": 0}
 
@@ -138,7 +138,7 @@ def _facts(recording: Recording) -> Document:
 
 
 def _clauses(wanted: RecordingFilter) -> list[Document]:
-    clauses: list[Document] = [{"facts.binned": wanted.binned}]
+    clauses: list[Document] = [{}]
     for name, (fact, operator) in _COMPARED.items():
         value = getattr(wanted, name)
         if value is not None:
@@ -152,6 +152,7 @@ def _clauses(wanted: RecordingFilter) -> list[Document]:
 
 
 _COMPARED = {
+    "place": ("place", "$eq"),
     "handle": ("handle", "$eq"),
     "since": ("started_at", "$gte"),
     "until": ("started_at", "$lt"),

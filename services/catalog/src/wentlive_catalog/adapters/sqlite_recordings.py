@@ -1,7 +1,7 @@
 """Recordings in SQLite: the model's JSON, its facts in a narrow table, and its words in a full-text index."""
 
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import aiosqlite
 from wentlive_common.events import AnyEvent
@@ -30,7 +30,8 @@ from wentlive_catalog.domain.words import wanted_words
 # ruff: noqa: S608
 
 BATCH = 500
-TOTALS = "count(*) AS recordings, ifnull(sum(bytes), 0) AS bytes, ifnull(total(duration), 0) AS duration"
+TOTALS = """count(*) AS recordings, ifnull(sum(bytes), 0) AS bytes, total(duration) AS duration,
+    total(cost) AS cost_usd"""
 
 
 class SqliteRecordings:
@@ -141,10 +142,10 @@ async def _write_facts(connection: aiosqlite.Connection, recording: Recording) -
     await connection.execute(sql, values)
 
 
-def _where(wanted: RecordingFilter) -> tuple[str, Mapping[str, object]]:
-    moments = {name: to_rfc3339(at) for name in ("since", "until") if (at := getattr(wanted, name))}
-    values = wanted.model_dump(include=_COMPARED.keys(), exclude_none=True) | moments
-    clauses = ["binned" if wanted.binned else "NOT binned", *(_COMPARED[name] for name in values)]
+def _where(wanted: RecordingFilter) -> tuple[str, dict[str, object]]:
+    moments: dict[str, object] = {name: to_rfc3339(at) for name in ("since", "until") if (at := getattr(wanted, name))}
+    values = wanted.model_dump(include=set(_COMPARED), exclude_none=True) | moments
+    clauses = ["1", *(_COMPARED[name] for name in values)]
     if wanted.states:
         clauses.append("state IN (SELECT value FROM json_each(:states))")
         values["states"] = json.dumps(wanted.states)
@@ -158,6 +159,7 @@ def _where(wanted: RecordingFilter) -> tuple[str, Mapping[str, object]]:
 
 
 _COMPARED = {
+    "place": "place = :place",
     "handle": "handle = :handle",
     "since": "started_at >= :since",
     "until": "started_at < :until",
@@ -169,9 +171,9 @@ _COMPARED = {
 }
 
 
-def _beyond(after: Position, by: str, *, falls: bool) -> tuple[str, Mapping[str, object]]:
+def _beyond(after: Position, by: str, *, falls: bool) -> tuple[str, dict[str, object]]:
     sign = "<" if falls else ">"
-    values = {"after_id": after.recording_id, "after_value": after.value}
+    values: dict[str, object] = {"after_id": after.recording_id, "after_value": after.value}
     if by == "recording_id":
         return f"recording_id {sign} :after_id", values
     return f"({by}, recording_id) {sign} (:after_value, :after_id)", values

@@ -30,8 +30,9 @@ LIBRARY = (
     "ALTER TABLE recordings DROP COLUMN state",
     """CREATE TABLE recording_facts (
         id INTEGER PRIMARY KEY, form INTEGER NOT NULL, recording_id TEXT NOT NULL UNIQUE,
-        binned INTEGER NOT NULL, pinned INTEGER NOT NULL, state TEXT NOT NULL, handle TEXT NOT NULL,
+        place TEXT NOT NULL, pinned INTEGER NOT NULL, state TEXT NOT NULL, handle TEXT NOT NULL,
         creator_id TEXT NOT NULL, bytes INTEGER NOT NULL, duration REAL NOT NULL,
+        cost REAL NOT NULL,
         started_at TEXT NOT NULL, ended_at TEXT, day TEXT NOT NULL, words TEXT NOT NULL
     )""",
     "CREATE INDEX facts_by_handle ON recording_facts (handle, recording_id)",
@@ -39,9 +40,9 @@ LIBRARY = (
     "CREATE INDEX facts_by_bytes ON recording_facts (bytes, recording_id)",
     "CREATE INDEX facts_by_duration ON recording_facts (duration, recording_id)",
     "CREATE INDEX facts_by_start ON recording_facts (started_at, recording_id)",
-    "CREATE INDEX facts_by_day ON recording_facts (day, binned, bytes, duration)",
+    "CREATE INDEX facts_by_day ON recording_facts (day, place, bytes, duration, cost)",
     "CREATE INDEX facts_pinned ON recording_facts (recording_id) WHERE pinned",
-    "CREATE INDEX facts_binned ON recording_facts (recording_id) WHERE binned",
+    "CREATE INDEX facts_by_place ON recording_facts (place, recording_id)",
     """CREATE VIRTUAL TABLE recording_words USING fts5 (
         words, content = 'recording_facts', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 0',
         prefix = '1 2 3'

@@ -38,6 +38,7 @@ class Context:
     public_url: str | None
     """Where people reach the catalog; None: wherever a request came to."""
     secure_cookies: bool
+    storage_usd_per_gb_month: float
     watches: WatchStatusSource | None
     """None when no watcher is set."""
 

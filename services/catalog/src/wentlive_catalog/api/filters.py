@@ -34,7 +34,7 @@ def recording_filter(
     return RecordingFilter(
         handle=parse_handle(creator) if creator else None, states=tuple(dict.fromkeys(state or ())),
         since=since, until=until, min_duration=min_duration, max_duration=max_duration,
-        min_bytes=min_bytes, max_bytes=max_bytes, pinned=pinned, binned=binned, text=q.strip(),
+        min_bytes=min_bytes, max_bytes=max_bytes, pinned=pinned, place="bin" if binned else "library", text=q.strip(),
         follower=asker.username if following else None,
     )  # fmt: skip
 

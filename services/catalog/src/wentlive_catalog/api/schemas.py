@@ -75,6 +75,8 @@ class RecordingOut(BaseModel):
     handle: str
     room_id: str
     title: str
+    name: str | None
+    """What people call it, where that is not the live's title."""
     state: RecordingState
     failure: str | None
     live_started_at: UtcDatetime
@@ -85,6 +87,12 @@ class RecordingOut(BaseModel):
     """When there was something to watch for the first time."""
     ended_at: UtcDatetime | None
     stop_requested: bool
+    pinned: bool
+    """Retention leaves it alone."""
+    deleted_at: UtcDatetime | None
+    """Since when it is in the bin."""
+    cost_usd: float
+    """Of the containers that recorded it, as far as they are gone."""
     bytes: int
     duration: float
     has_preview: bool
@@ -137,13 +145,13 @@ def recording_out(recording: Recording) -> RecordingOut:
     return RecordingOut(
         **recording.model_dump(include=_SHOWN), started_at=recording.started_at,
         first_committed_at=min(committed, default=None), stop_requested=recording.stop_request is not None,
-        bytes=recording.bytes, duration=recording.duration, has_preview=recording.preview is not None,
+        bytes=recording.bytes, duration=recording.duration, cost_usd=recording.cost_usd, has_preview=recording.preview is not None,
         parts=[part_out(part) for part in recording.parts],
     )  # fmt: skip
 
 
 _SHOWN = {
-    "recording_id", "creator_id", "handle", "room_id", "title", "state", "failure",
+    "name", "pinned", "deleted_at", "recording_id", "creator_id", "handle", "room_id", "title", "state", "failure",
     "live_started_at", "detected_at", "ended_at",
 }  # fmt: skip
 

@@ -11,9 +11,10 @@ from wentlive_common.model import Bytes, Handle, Model, Seconds, UtcDatetime
 from wentlive_catalog.domain.recordings import Recording
 from wentlive_catalog.domain.words import words_of
 
-FACTS_FORM = 1
+FACTS_FORM = 2
 """Raise it when facts are made differently: a store makes all of them anew when it is opened."""
 
+Place = Literal["library", "bin", "gone"]
 RecordingOrder = Literal["newest", "oldest", "longest", "shortest", "largest", "smallest"]
 Sorting = Literal["recording_id", "duration", "bytes"]
 
@@ -42,8 +43,8 @@ class RecordingFilter(Model):
     min_bytes: Bytes | None = None
     max_bytes: Bytes | None = None
     pinned: bool | None = None
-    binned: bool = False
-    """Those in the bin, instead of those that are not."""
+    place: Place | None = "library"
+    """Where: not in the bin, in it, or erased; None for wherever."""
     text: Annotated[str, Field(max_length=200)] = ""
     follower: str | None = None
     """Of creators that this person follows."""
@@ -76,7 +77,8 @@ class RecordingFacts(Model):
     bytes: int
     duration: float
     pinned: bool
-    binned: bool
+    place: Place
+    cost: float
     words: tuple[str, ...]
 
 
@@ -85,9 +87,15 @@ def facts_of(recording: Recording) -> RecordingFacts:
         recording_id=recording.recording_id, creator_id=recording.creator_id, handle=recording.handle,
         state=recording.state, started_at=recording.live_started_at, ended_at=recording.ended_at,
         day=f"{recording.live_started_at:%Y-%m-%d}", bytes=recording.bytes, duration=recording.duration,
-        pinned=recording.pinned, binned=recording.deleted_at is not None,
+        pinned=recording.pinned, place=_place(recording), cost=recording.cost_usd,
         words=words_of((recording.title, recording.name or "", recording.handle)),
     )  # fmt: skip
+
+
+def _place(recording: Recording) -> Place:
+    if recording.erased_at:
+        return "gone"
+    return "bin" if recording.deleted_at else "library"
 
 
 def page_of(found: list[Recording], limit: int, order: RecordingOrder) -> RecordingPage:
@@ -108,6 +116,8 @@ class Totals(Model):
     recordings: int = 0
     bytes: int = 0
     duration: float = 0.0
+    cost_usd: float = 0.0
+    """Of the containers that recorded them."""
 
 
 class DayTotals(Totals):

@@ -4,6 +4,8 @@ from typing import get_args
 
 from pydantic import Field
 from wentlive_common.events import (
+    ContainerData,
+    ContainerGone,
     PartData,
     RecordingCompleted,
     RecordingData,
@@ -48,6 +50,17 @@ class StopRequest(Model):
     at: UtcDatetime
 
 
+class Bill(Model):
+    """What one container took, as far as it is known: nothing of it is final before it is gone."""
+
+    name: str
+    attempt: AttemptNumber
+    gone_at: UtcDatetime | None = None
+    vcpu_seconds: float = 0.0
+    gb_seconds: float = 0.0
+    cost_usd: float = 0.0
+
+
 class Recording(Model):
     """One recording. Its head is the event with the highest sequence; its parts only ever grow."""
 
@@ -73,6 +86,9 @@ class Recording(Model):
     deleted_at: UtcDatetime | None = None
     """Since when it is in the bin."""
     deleted_by: str | None = None
+    erased_at: UtcDatetime | None = None
+    """Since when its media is gone; the entry is kept so that a late event does not bring it back."""
+    bills: tuple[Bill, ...] = ()
     version: int = Field(default=0, ge=0)
     """Grows with each save; 0 means never stored."""
 
@@ -91,6 +107,10 @@ class Recording(Model):
     @property
     def duration(self) -> float:
         return sum(part.report.duration for part in self.parts)
+
+    @property
+    def cost_usd(self) -> float:
+        return sum(bill.cost_usd for bill in self.bills)
 
     @property
     def started_at(self) -> UtcDatetime | None:
@@ -121,6 +141,8 @@ def recorded(recording: Recording | None, data: RecordingData) -> Recording:
     """Takes in one recording event; any order and any repetition of the same events give the same recording."""
     head = _head(data)
     if recording is not None:
+        if recording.erased_at:
+            return recording
         head = _newer_head(recording, head)
     if isinstance(data, PartData):
         head = head.model_copy(update={"parts": _with_part(head.parts, Part(attempt=data.attempt, report=data.part))})
@@ -149,6 +171,33 @@ def binned(recording: Recording, by: str, now: UtcDatetime) -> Recording:
     return recording.model_copy(update={"deleted_at": to_milliseconds(now), "deleted_by": by})
 
 
+def erased(recording: Recording, now: UtcDatetime) -> Recording:
+    """What is left of it when its media is gone: that there was one, and what it cost."""
+    return recording.model_copy(update={"erased_at": to_milliseconds(now), "parts": ()})
+
+
+def billed(recording: Recording, data: ContainerData) -> Recording:
+    """Takes in what a container took; any order and any repetition give the same."""
+    bills = {bill.name: bill for bill in recording.bills}
+    known = bills.get(data.name)
+    told = Bill(name=data.name, attempt=data.attempt)
+    if isinstance(data, ContainerGone):
+        told = told.model_copy(
+            update={
+                "gone_at": data.at,
+                "vcpu_seconds": data.vcpu_seconds,
+                "gb_seconds": data.gb_seconds,
+                "cost_usd": data.estimated_cost_usd,
+            }
+        )
+    bills[data.name] = max(known, told, key=_finality) if known else told
+    return recording.model_copy(update={"bills": tuple(sorted(bills.values(), key=lambda bill: bill.name))})
+
+
+def _finality(bill: Bill) -> tuple[bool, str]:
+    return (bill.gone_at is not None, bill.model_dump_json())
+
+
 def restored(recording: Recording) -> Recording:
     return recording.model_copy(update={"deleted_at": None, "deleted_by": None})
 
@@ -175,7 +224,7 @@ def _newer_head(known: Recording, told: Recording) -> Recording:
     return told.model_copy(update={field: getattr(known, field) for field in _NOT_TOLD})
 
 
-_NOT_TOLD = ("parts", "stop_request", "name", "pinned", "deleted_at", "deleted_by", "version")
+_NOT_TOLD = ("parts", "stop_request", "name", "pinned", "deleted_at", "deleted_by", "erased_at", "bills", "version")
 """What is not the orchestrator's to say."""
 
 

@@ -63,6 +63,9 @@ RIGHTS: Mapping[str, Right] = {
     "getStoryboardTrack": SEE, "downloadPart": SEE, "playPart": SEE, "signPart": SEE,
     "updateRecording": RECORD, "stopRecording": RECORD, "retryRecording": RECORD, "deleteRecording": RECORD,
     "restoreRecording": RECORD, "changeRecordings": RECORD,
+    # Numbers and exports
+    "getTotals": SEE, "listDayTotals": SEE, "listCreatorTotals": SEE, "getLiveHours": SEE, "exportRecordings": SEE,
+    "getFeed": Right("viewer", "feed"),
     # Links
     "createLink": SHARE, "listLinks": SHARE, "revokeLink": SHARE,
     "openLink": OPEN, "getLinkPlaylist": OPEN, "getLinkInitSegment": OPEN, "downloadByLink": OPEN,
