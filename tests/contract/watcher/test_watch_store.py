@@ -7,6 +7,7 @@ from functools import partial
 from uuid import uuid4
 
 import pytest
+from wentlive_common.capture import Quality, Wishes
 from wentlive_common.events import BroadcastEnded, new_event
 from wentlive_common.ids import new_ulid
 from wentlive_tiktok.status import Profile, Room
@@ -417,3 +418,17 @@ async def test_one_handle_followed_at_once_by_many_is_new_once(store, other):
     )
     assert new.count(True) == 1
     assert await store.watched() == {"ann": after(4)}
+
+
+async def test_wishes_survive_a_check_that_was_under_way(store, other):
+    wishes = Wishes(quality=Quality(max_height=720), interval="eager")
+    await store.follow(Follow(handle="ann", wishes=Wishes(interval="relaxed")), NOW, NOW)
+    assert (await store.get("ann")).wishes.interval == "relaxed"
+    (claimed,) = await claim(store)
+    assert await other.wish("ann", wishes)
+    assert not await other.wish("ann", wishes)
+    await store.save(claimed, moved(claimed, 60), [])
+    assert (await store.get("ann")).wishes == wishes
+    assert (await claim(store, after(60)))[0].watch.wishes == wishes
+    assert await store.wishes() == {"ann": wishes}
+    assert not await store.wish("bob", wishes)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 from wentlive_common.blobs import part_blobs, recording_blobs
+from wentlive_common.capture import Quality
 from wentlive_common.events import ContainerReaped
 from wentlive_common.ids import new_ulid
 from wentlive_common.job import Salvaged
@@ -56,8 +57,8 @@ class World:
         self.metrics = OrchestratorMetrics(CollectorRegistry())
         self.reconciler = Reconciler(self.ledger, runtime, jobs, self.metrics, "http://127.0.0.1:1/", **options)
 
-    async def live(self, sequence=1, room="42"):
-        return await self.ledger.went_live(self.words.live(sequence, room))
+    async def live(self, sequence=1, room="42", **more):
+        return await self.ledger.went_live(self.words.live(sequence, room, **more))
 
     async def turn(self, seconds=0.0):
         """Time passes, one pass is made, and the work it began comes to rest."""
@@ -92,6 +93,12 @@ class World:
 @pytest.fixture
 def world(words):
     return World(words, FakeRuntime())
+
+
+async def test_a_recorder_is_told_the_quality_wished_for(world):
+    await world.live(quality=Quality(max_height=720))
+    await world.turn()
+    assert world.runtime.jobs[world.runtime.started[0]].quality == Quality(max_height=720)
 
 
 async def test_a_live_gets_one_recorder_with_a_job_of_its_own(world):

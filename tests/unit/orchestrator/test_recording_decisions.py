@@ -1,6 +1,7 @@
 """Each rule of the state machine, one by one."""
 
 import pytest
+from wentlive_common.capture import Quality
 from wentlive_common.events import BroadcastPaused, RecordingData, RecordingFailed
 from wentlive_common.ids import new_ulid
 from wentlive_common.job import Salvaged
@@ -452,3 +453,12 @@ def test_nobody_salvages_their_own_or_a_later_attempts_part(story, words):
     story.attempt().report("recording", words.part())
     story.report("recording", salvaged=(salvaged(words, attempt=1), salvaged(words, attempt=2)))
     assert story.recording.attempts[0].parts[0].state == "open"
+
+
+def test_the_quality_wished_for_is_that_of_the_attempts_to_come(words):
+    story = Story(words)
+    story.recording, _ = open_recording(new_ulid(), words.live(quality=Quality(max_height=480)))
+    assert story.recording.quality == Quality(max_height=480)
+    again = words.live(quality=Quality(audio_only=True))
+    story._keep(on_broadcast_seen(story.recording, again, story.clock.now(), story.policy))
+    assert story.recording.quality == Quality(audio_only=True)

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from wentlive_common.capture import Quality, Wishes
 from wentlive_common.events import (
     CreatorCheckRequested,
     CreatorFollowed,
+    CreatorSettingsChanged,
     CreatorUnfollowed,
     new_event,
 )
@@ -79,3 +81,12 @@ async def test_a_check_of_somebody_unknown_is_ignored(desk, store):
     await desk.tell(CreatorCheckRequested(handle="nobody"))
     assert await store.get("nobody") is None
     assert desk.due == 0
+
+
+async def test_wishes_come_with_the_follow_and_later(desk, store):
+    small = Wishes(quality=Quality(prefer="smallest"))
+    await desk.tell(CreatorFollowed(handle="ann", wishes=small))
+    assert (await store.get("ann")).wishes == small
+    await desk.tell(CreatorSettingsChanged(handle="ann", wishes=Wishes(interval="eager")))
+    await desk.tell(CreatorSettingsChanged(handle="nobody", wishes=small))
+    assert (await store.get("ann")).wishes == Wishes(interval="eager")

@@ -6,6 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 from pydantic import SecretStr
+from wentlive_common.capture import Wishes
 from wentlive_common.lifecycle import wait_any
 from wentlive_watcher.domain import Follow, FollowSnapshot
 from wentlive_watcher.snapshot import MAX_BYTES, SnapshotLoop, SnapshotUnavailable, fetch_follows, reconcile
@@ -115,3 +116,11 @@ async def test_the_loop_survives_failures_and_tries_again_sooner(store, start, c
     assert len(asked) == 3, "after a success it waits the whole interval"
     stop.set()
     await running
+
+
+async def test_wishes_that_were_never_heard_of_are_learnt(store, start):
+    await store.follow(Follow(handle="ann"), start, start)
+    eager = Follow(handle="ann", wishes=Wishes(interval="eager"))
+    told = FollowSnapshot(follows=(eager,), taken_at=start)
+    assert [await reconcile(store, told, start) for _ in range(2)] == [1, 0]
+    assert (await store.get("ann")).wishes.interval == "eager"

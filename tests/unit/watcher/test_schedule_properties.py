@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wentlive_common.capture import Wishes
 from wentlive_tiktok.status import Room
 from wentlive_watcher.domain import Follow, OpenBroadcast, new_watch
 from wentlive_watcher.live_hours import BUCKETS, LiveHours
@@ -114,3 +115,14 @@ def test_only_a_recent_last_live_is_remembered(start):
 
 def test_no_wait_is_longer_than_the_longest(policy):
     assert longest_wait(policy, 0.4) >= timedelta(seconds=policy.cold_interval * 1.4)
+
+
+@given(now=moments, seconds=histograms, watched=st.floats(0, 400))
+def test_who_is_wished_for_eagerly_or_seldom_is_looked_at_so_whatever_the_past(now, seconds, watched, policy):
+    def usual(interval):
+        follow = Follow(handle="ann", wishes=Wishes(interval=interval))
+        watch = new_watch(follow, now - timedelta(days=watched))
+        hours = LiveHours(seconds=seconds, day=now.toordinal())
+        return usual_interval(watch.model_copy(update={"live_hours": hours}), now, policy)
+
+    assert (usual("eager"), usual("relaxed")) == (policy.hot_interval, policy.cold_interval)

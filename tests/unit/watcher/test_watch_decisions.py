@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from wentlive_common.capture import Quality, Wishes
 from wentlive_common.events import (
     BroadcastEnded,
     BroadcastPaused,
@@ -395,3 +396,9 @@ def test_hostile_lengths_and_numbers_fit_the_events(story, answers):
 def test_a_decision_is_pure(watch, answers, policy, start):
     assert decide(watch, answers.live(), start, policy) == decide(watch, answers.live(), start, policy)
     assert watch.broadcast is None
+
+
+def test_a_live_is_told_with_the_quality_wished_for(story, answers):
+    story.watch = story.watch.model_copy(update={"wishes": Wishes(quality=Quality(audio_only=True))})
+    _, live = story.hear(answers.live())
+    assert live.quality == Quality(audio_only=True)

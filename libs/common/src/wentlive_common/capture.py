@@ -29,6 +29,18 @@ class Quality(Model):
     audio_only: bool = False
 
 
+IntervalClass = Literal["eager", "usual", "relaxed"]
+"""How soon a live is to be noticed: as soon as possible, as the creator's habits suggest, or when it costs least."""
+
+
+class Wishes(Model):
+    """What the people who follow a creator want of us."""
+
+    quality: Quality | None = None
+    """None leaves it to the recorder's settings."""
+    interval: IntervalClass = "usual"
+
+
 class StreamChoice(Model):
     """The stream that is recorded, as TikTok names it, and why it was taken before the others."""
 

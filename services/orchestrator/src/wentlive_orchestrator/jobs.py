@@ -41,6 +41,7 @@ class JobOffice:
                 "report_url": report_base_url + path,
                 "report_token": token,
                 "task": attempt.task,
+                "quality": recording.quality,
                 "salvage": (salvage := _left_by(recording, attempt)),
                 "grants": await self._granted(recording, attempt, self._ahead(attempt), salvage),
             }

@@ -129,6 +129,7 @@ def _went_live(draft: Draft, broadcast: OpenBroadcast) -> BroadcastWentLive:
             "title": room.title[:MAX_TITLE_CHARS],
             "cover_url": short_url(room.cover_url),
             "started_at": room.started_at,
+            "quality": draft.watch.wishes.quality,
             "viewer_count": None if room.viewer_count is None else max(0, room.viewer_count),
         }
     )

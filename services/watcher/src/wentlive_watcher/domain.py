@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
+from wentlive_common.capture import Wishes
 from wentlive_common.ids import Ulid, new_ulid
 from wentlive_common.model import (
     BroadcastKey,
@@ -114,6 +115,8 @@ class Watch(Model):
     restriction: Restriction | None = None
     not_found_count: int = 0
     consecutive_failures: int = 0
+    wishes: Wishes = Wishes()
+    """Of those who follow, as the catalog told them; the store keeps them apart from what a check saves."""
     egress: EgressName | None = None
     """The only one to ask over; any, when none is named."""
     next_check_at: UtcDatetime
@@ -130,6 +133,7 @@ class Follow(Model):
 
     handle: Handle
     creator_id: CreatorId | None = None
+    wishes: Wishes = Wishes()
 
 
 class FollowSnapshot(Model):
@@ -141,19 +145,24 @@ class FollowSnapshot(Model):
 
 def new_watch(follow: Follow, now: datetime) -> Watch:
     """A watch that is due at once."""
-    return Watch(watch_id=new_ulid(), handle=follow.handle, creator_id=follow.creator_id, since=now, next_check_at=now)
+    return Watch(
+        watch_id=new_ulid(), handle=follow.handle, creator_id=follow.creator_id, since=now, next_check_at=now,
+        wishes=follow.wishes,
+    )  # fmt: skip
 
 
 def merged(watch: Watch, creator_id: str, next_check_at: datetime) -> Watch:
     """A watch that leaves the looking to the other one of this creator; now and then it makes sure there is one."""
-    kept = watch.model_dump(include={"watch_id", "handle", "since", "egress"})
+    kept = watch.model_dump(include={"watch_id", "handle", "since", "egress", "wishes"})
     return Watch(**kept, merged_with=creator_id, state="merged", next_check_at=next_check_at)
 
 
 def taken_over(watch: Watch, by: Watch) -> Watch:
     """All that `watch` knows, for the one that was merged with it and now looks in its place."""
     current = watch.asks if watch.asks != by.handle else None
-    named = {"watch_id": by.watch_id, "handle": by.handle, "egress": by.egress or watch.egress}
+    named = {
+        "watch_id": by.watch_id, "handle": by.handle, "egress": by.egress or watch.egress, "wishes": by.wishes
+    }  # fmt: skip
     return watch.model_copy(update={**named, "current_handle": current})
 
 

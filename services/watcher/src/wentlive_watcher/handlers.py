@@ -6,7 +6,13 @@ from typing import Final
 import structlog
 from wentlive_common.bus import Handler
 from wentlive_common.clock import Clock
-from wentlive_common.events import AnyEvent, CreatorCheckRequested, CreatorFollowed, CreatorUnfollowed
+from wentlive_common.events import (
+    AnyEvent,
+    CreatorCheckRequested,
+    CreatorFollowed,
+    CreatorSettingsChanged,
+    CreatorUnfollowed,
+)
 
 from wentlive_watcher.domain import Follow
 from wentlive_watcher.ports import WatchStore
@@ -14,7 +20,7 @@ from wentlive_watcher.ports import WatchStore
 log = structlog.stdlib.get_logger(__name__)
 
 QUEUE: Final = "watcher.creators"
-TYPES: Final = (CreatorFollowed, CreatorUnfollowed, CreatorCheckRequested)
+TYPES: Final = (CreatorFollowed, CreatorUnfollowed, CreatorCheckRequested, CreatorSettingsChanged)
 
 
 def creator_handler(store: WatchStore, clock: Clock, due: Callable[[], None]) -> Handler:
@@ -22,10 +28,14 @@ def creator_handler(store: WatchStore, clock: Clock, due: Callable[[], None]) ->
 
     async def handle(event: AnyEvent) -> None:
         match event.data:
-            case CreatorFollowed(handle=handle, creator_id=creator_id):
-                if await store.follow(Follow(handle=handle, creator_id=creator_id), event.time, clock.now()):
+            case CreatorFollowed(handle=handle, creator_id=creator_id, wishes=wishes):
+                follow = Follow(handle=handle, creator_id=creator_id, wishes=wishes)
+                if await store.follow(follow, event.time, clock.now()):
                     log.info("creator_watched", handle=handle)
                     due()
+            case CreatorSettingsChanged(handle=handle, wishes=wishes):
+                if await store.wish(handle, wishes):
+                    log.info("creator_wishes_changed", handle=handle, interval=wishes.interval)
             case CreatorUnfollowed(handle=handle):
                 if await store.unfollow(handle, event.time):
                     log.info("creator_dropped", handle=handle)

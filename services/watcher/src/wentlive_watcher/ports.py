@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from wentlive_common.capture import Wishes
 from wentlive_common.errors import Conflict
 from wentlive_common.events import AnyEvent
 from wentlive_common.outbox import Outbox
@@ -34,6 +35,15 @@ class WatchStore(Outbox, Protocol):
     async def follow(self, follow: Follow, at: datetime, now: datetime) -> bool:
         """Begins to watch, due and asked for at `now`; says whether that is new. `at` is when it was followed, by
         the catalog's clock, which may differ from ours. A creator who is watched already is merged with that watch."""
+        ...
+
+    async def wish(self, handle: str, wishes: Wishes) -> bool:
+        """What is wanted from now on of a creator who is watched; says whether there is one and it is a change. A
+        check that is under way does not undo it."""
+        ...
+
+    async def wishes(self) -> Mapping[str, Wishes]:
+        """Of every handle that is watched."""
         ...
 
     async def unfollow(self, handle: str, at: datetime) -> bool:

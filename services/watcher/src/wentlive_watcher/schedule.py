@@ -34,7 +34,9 @@ def interval(watch: Watch, now: datetime, policy: Policy) -> float:
 
 
 def usual_interval(watch: Watch, now: datetime, policy: Policy) -> float:
-    """From the creator's past: `check_interval` while nothing is known, else between hot and cold."""
+    """As people wish, else from the creator's past: `check_interval` while nothing is known, then hot to cold."""
+    if watch.wishes.interval != "usual":
+        return policy.hot_interval if watch.wishes.interval == "eager" else policy.cold_interval
     watched = max(timedelta(), now - watch.since) if watch.since else timedelta()
     hours = watch.live_hours
     warmth = min(1.0, hours.likelihood(now, watched) / LIKELY) if hours else 0.0

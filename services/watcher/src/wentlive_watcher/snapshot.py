@@ -45,13 +45,16 @@ async def fetch_follows(http: httpx.AsyncClient, url: str, token: SecretStr) -> 
 
 
 async def reconcile(store: WatchStore, snapshot: FollowSnapshot, now: datetime) -> int:
-    """Watches who is missing and drops who is followed no more; returns how many of both."""
+    """Watches who is missing, drops who is followed no more, and learns what is wished; returns how many it was."""
     missing, gone = differences(snapshot, await store.watched())
     followed = [await store.follow(follow, snapshot.taken_at, now) for follow in missing]
     dropped = [await store.unfollow(handle, at) for handle, at in gone]
-    if any(followed) or any(dropped):
-        log.info("follows_reconciled", followed=sum(followed), dropped=sum(dropped))
-    return sum(followed) + sum(dropped)
+    wished = await store.wishes()
+    otherwise = [follow for follow in snapshot.follows if wished.get(follow.handle, follow.wishes) != follow.wishes]
+    changed = [await store.wish(follow.handle, follow.wishes) for follow in otherwise]
+    if any(followed) or any(dropped) or any(changed):
+        log.info("follows_reconciled", followed=sum(followed), dropped=sum(dropped), changed=sum(changed))
+    return sum(followed) + sum(dropped) + sum(changed)
 
 
 class SnapshotLoop:

@@ -20,6 +20,7 @@ from wentlive_common.events.creator import (
     CreatorFollowed,
     CreatorProfileChanged,
     CreatorRestricted,
+    CreatorSettingsChanged,
     CreatorUnfollowed,
 )
 from wentlive_common.events.envelope import (
@@ -63,6 +64,7 @@ __all__ = [
     "CreatorFollowed",
     "CreatorProfileChanged",
     "CreatorRestricted",
+    "CreatorSettingsChanged",
     "CreatorUnfollowed",
     "Event",
     "EventData",

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from wentlive_common.capture import Quality
 from wentlive_common.events.envelope import EventData, registered
 from wentlive_common.model import BroadcastKey, CreatorId, Handle, RoomId, Sequence, UtcDatetime
 
@@ -37,6 +38,8 @@ class BroadcastWentLive(BroadcastData):
     started_at: UtcDatetime | None = None
     """When the live began, as TikTok says."""
     viewer_count: int | None = Field(default=None, ge=0)
+    quality: Quality | None = None
+    """Which of its streams to record, as those who follow wish; None leaves it to the recorder's settings."""
 
 
 @registered

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from wentlive_common.capture import Wishes
 from wentlive_common.events.envelope import EventData, registered
 from wentlive_common.model import CreatorId, Handle, RestrictionReason, UtcDatetime
 
@@ -23,6 +24,17 @@ class CreatorFollowed(CreatorData):
     """Somebody is the first to follow this creator: watch them."""
 
     TYPE: ClassVar[str] = "creator.followed"
+
+    wishes: Wishes = Wishes()
+
+
+@registered
+class CreatorSettingsChanged(CreatorData):
+    """Those who follow this creator want it so, from now on."""
+
+    TYPE: ClassVar[str] = "creator.settings_changed"
+
+    wishes: Wishes
 
 
 @registered

@@ -50,6 +50,7 @@ def open_recording(recording_id: str, seen: BroadcastWentLive) -> Change:
         live_started_at=started_at,
         detected_at=seen.at,
         broadcast_sequence=seen.sequence,
+        quality=seen.quality,
         live_seen_at=seen.at,
         blob_prefix=blob_prefix(seen.creator_id, recording_id, started_at),
     )
@@ -68,6 +69,9 @@ def on_broadcast_seen(recording: Recording, seen: BroadcastData, now: datetime, 
         facts |= {"broadcast_sequence": seen.sequence, "broadcast_ended_at": None, "handle": seen.handle}
         if isinstance(seen, BroadcastWentLive) and seen.title:
             facts["title"] = seen.title
+    if isinstance(seen, BroadcastWentLive):
+        # For the attempts to come; one that records goes on as it began.
+        facts["quality"] = seen.quality
     return _resolved(recording.model_copy(update=facts), [], now, policy)
 
 

@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import Any, Literal
 
 from pydantic import Field
+from wentlive_common.capture import Quality
 from wentlive_common.events.recording import RecordingState
 from wentlive_common.ids import Ulid
 from wentlive_common.job import Outcome, PartReport
@@ -118,6 +119,8 @@ class Recording(Model):
     detected_at: UtcDatetime
     broadcast_sequence: int = Field(ge=1)
     """The newest change of the broadcast that was heard of."""
+    quality: Quality | None = None
+    """As those who follow wish; None leaves it to the recorder."""
     live_seen_at: UtcDatetime
     """When the watcher last saw it live."""
     broadcast_ended_at: UtcDatetime | None = None

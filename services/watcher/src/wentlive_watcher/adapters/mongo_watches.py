@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import ASCENDING, ReturnDocument
+from wentlive_common.capture import Wishes
 from wentlive_common.errors import AlreadyExists
 from wentlive_common.events import AnyEvent
 from wentlive_common.ids import new_ulid
@@ -49,7 +50,10 @@ class MongoWatchStore(MongoOutbox):
         moment, watch = to_rfc3339(at), new_watch(follow, now)
         if follow.creator_id and await self.holder(follow.creator_id):
             watch = merged(watch, follow.creator_id, now)
-        fresh = {**FREE, "followed": True, "followed_at": moment, "asked_at": to_rfc3339(now), **_named(watch)}
+        fresh = {
+            **FREE, "followed": True, "followed_at": moment, "asked_at": to_rfc3339(now), **_named(watch),
+            "wishes": follow.wishes.model_dump(mode="json"),
+        }  # fmt: skip
         with mongo_errors():
             again = await self._watches.update_one({"handle": follow.handle, "followed": False}, {"$set": fresh})
             if again.modified_count:
@@ -66,6 +70,20 @@ class MongoWatchStore(MongoOutbox):
                 {"$set": {"followed_at": moment}},
             )
             return False
+
+    async def wish(self, handle: str, wishes: Wishes) -> bool:
+        wanted = wishes.model_dump(mode="json")
+        with mongo_errors():
+            found = await self._watches.find_one({"handle": handle, "followed": True})
+            if found is None or _to_watch(found).wishes == wishes:
+                return False
+            result = await self._watches.update_one({"handle": handle, "followed": True}, {"$set": {"wishes": wanted}})
+        return result.matched_count > 0
+
+    async def wishes(self) -> Mapping[str, Wishes]:
+        with mongo_errors():
+            cursor = self._watches.find({"followed": True}, {"handle": 1, "wishes": 1})
+            return {str(found["handle"]): Wishes.model_validate(found.get("wishes", {})) async for found in cursor}
 
     async def unfollow(self, handle: str, at: datetime) -> bool:
         with mongo_errors():
@@ -195,7 +213,8 @@ def _named(watch: Watch) -> dict[str, Any]:
 
 
 def _to_watch(document: Document) -> Watch:
-    return Watch.model_validate(document["watch"])
+    """The wishes stand beside the watch, so that a check that saves it whole leaves them as they are."""
+    return Watch.model_validate({**document["watch"], "wishes": document.get("wishes", {})})
 
 
 @asynccontextmanager

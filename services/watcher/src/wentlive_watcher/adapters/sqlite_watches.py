@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from wentlive_common.capture import Wishes
 from wentlive_common.events import AnyEvent
 from wentlive_common.ids import new_ulid
 from wentlive_common.model import to_rfc3339
@@ -72,6 +73,19 @@ class SqliteWatchStore:
                 (follow.handle, watch.model_dump_json(), moment, to_rfc3339(now)),
             )
             return True
+
+    async def wish(self, handle: str, wishes: Wishes) -> bool:
+        async with self._database.write() as connection:
+            cursor = await connection.execute(
+                """UPDATE watches SET body = json_set(body, '$.wishes', json(:wishes))
+                WHERE handle = :handle AND coalesce(body -> '$.wishes', :none) <> :wishes""",
+                {"wishes": wishes.model_dump_json(), "handle": handle, "none": Wishes().model_dump_json()},
+            )
+            return cursor.rowcount > 0
+
+    async def wishes(self) -> Mapping[str, Wishes]:
+        rows = await self._database.rows("SELECT handle, coalesce(body -> '$.wishes', '{}') AS wishes FROM watches")
+        return {str(row["handle"]): Wishes.model_validate_json(row["wishes"]) for row in rows}
 
     async def unfollow(self, handle: str, at: datetime) -> bool:
         async with self._database.write() as connection:
