@@ -72,6 +72,7 @@ def matches(one: Recording, wanted: RecordingFilter) -> bool:
         wanted.min_bytes is None or one.bytes >= wanted.min_bytes,
         wanted.max_bytes is None or one.bytes <= wanted.max_bytes,
         wanted.pinned in (None, one.pinned),
+        wanted.touched in (None, one.pinned or one.deleted_at is not None or one.name is not None),
         wanted.follower is None or one.handle in FOLLOWED.get(wanted.follower, ()),
         not wanted.text or bool(searched),
         all(any(word.startswith(start) for word in words) for start in searched),
@@ -93,7 +94,7 @@ filters = st.builds(
     handle=st.none() | st.sampled_from((*HANDLES, "nobody")),
     states=st.lists(st.sampled_from(RECORDING_STATES), max_size=2, unique=True).map(tuple),
     since=moments, until=moments, min_duration=seconds, max_duration=seconds, min_bytes=sizes, max_bytes=sizes,
-    pinned=st.sampled_from((None, None, True, False)), place=st.sampled_from(("library", "library", "bin", "gone", None)),
+    pinned=st.sampled_from((None, None, True, False)), touched=st.sampled_from((None, None, True, False)), place=st.sampled_from(("library", "library", "bin", "gone", None)),
     text=st.just("") | st.sampled_from(SEARCHES) | st.text(max_size=12),
     follower=st.sampled_from((None, None, "ann", "bob", "nobody")),
 )  # fmt: skip

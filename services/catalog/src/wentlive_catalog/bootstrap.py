@@ -4,12 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import structlog
-from azure.storage.blob.aio import BlobServiceClient
 from fastapi import FastAPI
 from wentlive_common.bus import EventBus
 from wentlive_common.bus.rabbit import RabbitBus
@@ -20,12 +17,9 @@ from wentlive_common.lifecycle import wait_any
 from wentlive_common.outbox import OutboxRelay
 
 from wentlive_catalog.access import Access
-from wentlive_catalog.adapters.azure_blob_links import AzureBlobLinks, account_key
 from wentlive_catalog.adapters.azure_fragment_index import AzureFragmentIndexReader
 from wentlive_catalog.adapters.http_link_resolver import HttpLinkResolver
 from wentlive_catalog.adapters.http_watch_status import HttpWatchStatus
-from wentlive_catalog.adapters.mongo_catalog import open_mongo_catalog
-from wentlive_catalog.adapters.sqlite_catalog import open_sqlite_catalog
 from wentlive_catalog.api.context import Context
 from wentlive_catalog.app import build_app
 from wentlive_catalog.changes import Changes
@@ -35,6 +29,7 @@ from wentlive_catalog.domain.tokens import TOKENS
 from wentlive_catalog.domain.users import USERS
 from wentlive_catalog.follows import Follows
 from wentlive_catalog.gate import security_headers
+from wentlive_catalog.keeping import Keeping
 from wentlive_catalog.metrics import CatalogMetrics
 from wentlive_catalog.namesakes import Namesakes
 from wentlive_catalog.passwords import Passwords
@@ -43,11 +38,12 @@ from wentlive_catalog.playback import Playback
 from wentlive_catalog.ports import CatalogStore, LinkResolver, WatchStatusSource
 from wentlive_catalog.projections import Projections
 from wentlive_catalog.settings import CatalogSettings
+from wentlive_catalog.storage import Storage, open_storage
+from wentlive_catalog.stores import open_store
 from wentlive_catalog.trail import Trail
 
 log = structlog.get_logger(__name__)
 
-STORAGE_API_VERSION = "2026-02-06"
 SWEEP_SECONDS = 3600.0
 
 
@@ -113,10 +109,9 @@ async def bootstrap(
         if bus is None:
             bus = _rabbit(settings)
             stack.push_async_callback(bus.close)
-        store = await stack.enter_async_context(_open_store(settings))
-        service = await stack.enter_async_context(_blob_service(settings))
+        store = await stack.enter_async_context(open_store(settings.store_url))
+        storage = await stack.enter_async_context(open_storage(settings, clock))
         relay = OutboxRelay(store, bus)
-        links = _blob_links(settings, service)
         watcher = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         resolver = resolver or _link_resolver(settings, watcher)
         follows = Follows(store, changes, clock, relay.wake, resolver)
@@ -127,8 +122,9 @@ async def bootstrap(
             log.warning("setup_needed", page="/setup")
         context = Context(
             store=store, access=access, people=people, follows=follows,
+            keeping=Keeping(store, changes, clock, relay.wake),
             trail=Trail(store.documents(AUDIT), clock, settings.audit_lifetime),
-            playback=_playback(settings, service, links, clock), changes=changes, clock=clock,
+            playback=_playback(settings, storage, clock), changes=changes, clock=clock,
             service_token=settings.service_token, setup_code=settings.setup_code,
             public_url=str(settings.public_url).rstrip("/") if settings.public_url else None,
             secure_cookies=settings.public_url is not None and settings.public_url.scheme == "https",
@@ -138,7 +134,7 @@ async def bootstrap(
         namesakes = Namesakes(store, changes, clock, relay.wake)
         health.add("store", store.ready)
         health.add("bus", bus.ready)
-        web = build_app(context, health, metrics, security_headers(links.origin, settings.image_sources))
+        web = build_app(context, health, metrics, security_headers(storage.links.origin, settings.image_sources))
         yield CatalogApp(settings, web, context, Projections(store, changes, metrics, namesakes), bus, relay, health)
 
 
@@ -157,20 +153,6 @@ def _rabbit(settings: CatalogSettings) -> EventBus:
     return RabbitBus(settings.amqp_url, "catalog")
 
 
-@asynccontextmanager
-async def _open_store(settings: CatalogSettings) -> AsyncGenerator[CatalogStore]:
-    url = settings.store_url.get_secret_value()
-    match urlsplit(url).scheme:
-        case "sqlite":
-            async with open_sqlite_catalog(Path(urlsplit(url).path)) as store:
-                yield store
-        case "mongodb" | "mongodb+srv":
-            async with open_mongo_catalog(url) as store:
-                yield store
-        case other:
-            raise BadSetting(f"WENTLIVE_CATALOG_STORE_URL begins with {other!r}; it takes sqlite: or mongodb:.")
-
-
 def _watch_status(settings: CatalogSettings, http: httpx.AsyncClient, clock: Clock) -> WatchStatusSource | None:
     url = settings.watcher_url
     return HttpWatchStatus(http, str(url), settings.service_token, clock) if url else None
@@ -180,19 +162,6 @@ def _link_resolver(settings: CatalogSettings, http: httpx.AsyncClient) -> LinkRe
     return HttpLinkResolver(http, str(settings.watcher_url), settings.service_token) if settings.watcher_url else None
 
 
-def _blob_service(settings: CatalogSettings) -> BlobServiceClient:
-    return BlobServiceClient.from_connection_string(
-        settings.storage_connection_string.get_secret_value(),
-        api_version=STORAGE_API_VERSION, retry_total=2, connection_timeout=5, read_timeout=10,
-    )  # fmt: skip
-
-
-def _blob_links(settings: CatalogSettings, service: BlobServiceClient) -> AzureBlobLinks:
-    public = str(settings.storage_public_url) if settings.storage_public_url else None
-    key = account_key(settings.storage_connection_string)
-    return AzureBlobLinks(service, key, settings.storage_container, public)
-
-
-def _playback(settings: CatalogSettings, service: BlobServiceClient, links: AzureBlobLinks, clock: Clock) -> Playback:
-    indexes = AzureFragmentIndexReader(service.get_container_client(settings.storage_container), clock)
-    return Playback(links, indexes, clock, timedelta(seconds=settings.playback_lifetime.total_seconds()))
+def _playback(settings: CatalogSettings, storage: Storage, clock: Clock) -> Playback:
+    indexes = AzureFragmentIndexReader(storage.container, clock)
+    return Playback(storage.links, indexes, clock, timedelta(seconds=settings.playback_lifetime.total_seconds()))

@@ -21,7 +21,12 @@ class CatalogSettings(Settings):
     store_url: SecretStr
     """`sqlite:///absolute/path.db` or `mongodb://host/database`."""
     amqp_url: SecretStr | None = None
-    storage_connection_string: SecretStr
+    storage_connection_string: SecretStr | None = None
+    """With the account's key. Better have none: name the account's URL, and give the catalog an identity."""
+    storage_account_url: HttpUrl | None = None
+    """Such as `https://name.blob.core.windows.net`; used without a connection string."""
+    identity_client_id: str | None = None
+    """Of the user-assigned managed identity, where there are several."""
     storage_container: str = "recordings"
     storage_public_url: HttpUrl | None = None
     """Scheme and host of storage as a browser reaches it, where that differs from the connection string's."""

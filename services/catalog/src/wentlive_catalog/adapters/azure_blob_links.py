@@ -1,4 +1,4 @@
-"""Read-only links to single blobs, signed with the account's key; nothing is asked over the network."""
+"""Read-only links to single blobs, signed here: storage is asked at most for the key."""
 
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -7,6 +7,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from pydantic import SecretStr
 from wentlive_common.errors import Permanent
 
+from wentlive_catalog.adapters.azure_signing_keys import SigningKeys
 from wentlive_catalog.domain.playlist import Window
 from wentlive_catalog.ports import Link
 
@@ -16,13 +17,13 @@ class NoAccountKey(Permanent):
 
 
 class AzureBlobLinks:
-    """`BlobLinks` by account-key SAS. `public_url` replaces scheme and host where browsers reach storage elsewhere."""
+    """`BlobLinks` by SAS. `public_url` replaces scheme and host where browsers reach storage elsewhere."""
 
-    def __init__(self, service: BlobServiceClient, key: SecretStr, container: str, public_url: str | None) -> None:
+    def __init__(self, service: BlobServiceClient, keys: SigningKeys, container: str, public_url: str | None) -> None:
         endpoint = urlsplit(str(service.url))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
         public = urlsplit(public_url) if public_url else endpoint
         self._account = service.account_name or ""
-        self._key = key
+        self._keys = keys
         self._container = container
         self._base = urlunsplit((public.scheme, public.netloc, endpoint.path.rstrip("/"), "", ""))
         # A link that works over https only would be refused by a local endpoint without TLS.
@@ -30,9 +31,12 @@ class AzureBlobLinks:
         self.origin = f"{public.scheme}://{public.netloc}"
 
     async def sign(self, blob: str, window: Window, *, download_as: str | None = None) -> Link:
+        key = await self._keys.key_for(window.expires_at)
+        of_account = isinstance(key, SecretStr)
         sas = generate_blob_sas(
             self._account, self._container, blob,
-            account_key=self._key.get_secret_value(), permission=BlobSasPermissions(read=True),
+            account_key=key.get_secret_value() if of_account else None,
+            user_delegation_key=None if of_account else key, permission=BlobSasPermissions(read=True),
             start=window.starts_at, expiry=window.expires_at, protocol=self._protocol,
             content_disposition=f'attachment; filename="{download_as}"' if download_as else None,
         )  # fmt: skip

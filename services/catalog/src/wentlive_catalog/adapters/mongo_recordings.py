@@ -30,15 +30,18 @@ from wentlive_catalog.domain.library import (
 from wentlive_catalog.domain.recordings import Recording
 from wentlive_catalog.domain.words import wanted_words
 
-FACTS = ("handle", "state", "bytes", "duration", "started_at", "words", "pinned", "place")
+FACTS = ("handle", "state", "bytes", "duration", "started_at", "words", "pinned", "touched", "place")
 RECORDING_INDEXES = (
     *(MongoIndex(((f"facts.{fact}", ASCENDING), ("_id", ASCENDING))) for fact in FACTS),
     MongoIndex((("facts.form", ASCENDING),)),
     MongoIndex((("outbox.id", ASCENDING),)),
 )
 SUMS: Document = {
-    "recordings": {"$sum": 1}, "bytes": {"$sum": "$facts.bytes"}, "duration": {"$sum": "$facts.duration"}, "cost_usd": {"$sum": "$facts.cost"},
-}  # fmt: skip
+    "recordings": {"$sum": 1},
+    "bytes": {"$sum": "$facts.bytes"},
+    "duration": {"$sum": "$facts.duration"},
+    "cost_usd": {"$sum": "$facts.cost"},
+}
 BODY = {"outbox": 0, "facts": 0}
 
 
@@ -161,6 +164,7 @@ _COMPARED = {
     "min_bytes": ("bytes", "$gte"),
     "max_bytes": ("bytes", "$lte"),
     "pinned": ("pinned", "$eq"),
+    "touched": ("touched", "$eq"),
 }
 
 

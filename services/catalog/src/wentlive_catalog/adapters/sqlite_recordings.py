@@ -149,8 +149,9 @@ def _where(wanted: RecordingFilter) -> tuple[str, dict[str, object]]:
     if wanted.states:
         clauses.append("state IN (SELECT value FROM json_each(:states))")
         values["states"] = json.dumps(wanted.states)
-    if wanted.pinned is not None:
-        clauses.append("pinned" if wanted.pinned else "NOT pinned")
+    for mark in ("pinned", "touched"):
+        if (marked := getattr(wanted, mark)) is not None:
+            clauses.append(mark if marked else f"NOT {mark}")
     if wanted.text:
         words = wanted_words(wanted.text)
         clauses.append("id IN (SELECT rowid FROM recording_words WHERE recording_words MATCH :match)" if words else "0")

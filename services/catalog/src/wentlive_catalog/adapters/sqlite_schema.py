@@ -30,8 +30,8 @@ LIBRARY = (
     "ALTER TABLE recordings DROP COLUMN state",
     """CREATE TABLE recording_facts (
         id INTEGER PRIMARY KEY, form INTEGER NOT NULL, recording_id TEXT NOT NULL UNIQUE,
-        place TEXT NOT NULL, pinned INTEGER NOT NULL, state TEXT NOT NULL, handle TEXT NOT NULL,
-        creator_id TEXT NOT NULL, bytes INTEGER NOT NULL, duration REAL NOT NULL,
+        place TEXT NOT NULL, pinned INTEGER NOT NULL, touched INTEGER NOT NULL, state TEXT NOT NULL,
+        handle TEXT NOT NULL, creator_id TEXT NOT NULL, bytes INTEGER NOT NULL, duration REAL NOT NULL,
         cost REAL NOT NULL,
         started_at TEXT NOT NULL, ended_at TEXT, day TEXT NOT NULL, words TEXT NOT NULL
     )""",
@@ -42,6 +42,7 @@ LIBRARY = (
     "CREATE INDEX facts_by_start ON recording_facts (started_at, recording_id)",
     "CREATE INDEX facts_by_day ON recording_facts (day, place, bytes, duration, cost)",
     "CREATE INDEX facts_pinned ON recording_facts (recording_id) WHERE pinned",
+    "CREATE INDEX facts_touched ON recording_facts (recording_id) WHERE touched",
     "CREATE INDEX facts_by_place ON recording_facts (place, recording_id)",
     """CREATE VIRTUAL TABLE recording_words USING fts5 (
         words, content = 'recording_facts', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 0',

@@ -11,7 +11,7 @@ from wentlive_common.model import Bytes, Handle, Model, Seconds, UtcDatetime
 from wentlive_catalog.domain.recordings import Recording
 from wentlive_catalog.domain.words import words_of
 
-FACTS_FORM = 2
+FACTS_FORM = 3
 """Raise it when facts are made differently: a store makes all of them anew when it is opened."""
 
 Place = Literal["library", "bin", "gone"]
@@ -45,6 +45,8 @@ class RecordingFilter(Model):
     pinned: bool | None = None
     place: Place | None = "library"
     """Where: not in the bin, in it, or erased; None for wherever."""
+    touched: bool | None = None
+    """Named, pinned or binned by people."""
     text: Annotated[str, Field(max_length=200)] = ""
     follower: str | None = None
     """Of creators that this person follows."""
@@ -77,6 +79,7 @@ class RecordingFacts(Model):
     bytes: int
     duration: float
     pinned: bool
+    touched: bool
     place: Place
     cost: float
     words: tuple[str, ...]
@@ -87,7 +90,7 @@ def facts_of(recording: Recording) -> RecordingFacts:
         recording_id=recording.recording_id, creator_id=recording.creator_id, handle=recording.handle,
         state=recording.state, started_at=recording.live_started_at, ended_at=recording.ended_at,
         day=f"{recording.live_started_at:%Y-%m-%d}", bytes=recording.bytes, duration=recording.duration,
-        pinned=recording.pinned, place=_place(recording), cost=recording.cost_usd,
+        pinned=recording.pinned, touched=recording.touched, place=_place(recording), cost=recording.cost_usd,
         words=words_of((recording.title, recording.name or "", recording.handle)),
     )  # fmt: skip
 

@@ -25,6 +25,8 @@ from wentlive_common.model import (
     to_milliseconds,
 )
 
+from wentlive_catalog.domain.moments import Moment, moment, with_moment
+
 RECORDING_STATES: tuple[RecordingState, ...] = get_args(RecordingState)
 OVER: tuple[RecordingState, ...] = ("completed", "failed")
 RUNNING: tuple[RecordingState, ...] = tuple(state for state in RECORDING_STATES if state not in OVER)
@@ -89,6 +91,8 @@ class Recording(Model):
     erased_at: UtcDatetime | None = None
     """Since when its media is gone; the entry is kept so that a late event does not bring it back."""
     bills: tuple[Bill, ...] = ()
+    moments: tuple[Moment, ...] = ()
+    """What was told of it, but for its growth."""
     version: int = Field(default=0, ge=0)
     """Grows with each save; 0 means never stored."""
 
@@ -99,6 +103,11 @@ class Recording(Model):
     @property
     def shown_title(self) -> str:
         return self.name or self.title
+
+    @property
+    def touched(self) -> bool:
+        """Whether people changed something of it that only they know."""
+        return bool(self.name or self.pinned or self.deleted_at)
 
     @property
     def bytes(self) -> int:
@@ -147,6 +156,14 @@ def recorded(recording: Recording | None, data: RecordingData) -> Recording:
     if isinstance(data, PartData):
         head = head.model_copy(update={"parts": _with_part(head.parts, Part(attempt=data.attempt, report=data.part))})
     return head
+
+
+def remembered(recording: Recording, data: RecordingData, at: UtcDatetime) -> Recording:
+    """With the moment that the event told of, for the timeline."""
+    told = moment(data, at)
+    if told is None or recording.erased_at:
+        return recording
+    return recording.model_copy(update={"moments": with_moment(recording.moments, told)})
 
 
 def stop_requested(recording: Recording, by: str, now: UtcDatetime) -> Recording:
@@ -224,7 +241,7 @@ def _newer_head(known: Recording, told: Recording) -> Recording:
     return told.model_copy(update={field: getattr(known, field) for field in _NOT_TOLD})
 
 
-_NOT_TOLD = ("parts", "stop_request", "name", "pinned", "deleted_at", "deleted_by", "erased_at", "bills", "version")
+_NOT_TOLD = ("parts", "stop_request", "name", "pinned", "deleted_at", "deleted_by", "erased_at", "bills", "moments", "version")
 """What is not the orchestrator's to say."""
 
 
