@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from wentlive_catalog.domain.creators import Creator, followed
 from wentlive_catalog.domain.library import ORDERS, CreatorTotals, DayTotals, Position, RecordingFilter, RecordingOrder
 from wentlive_catalog.domain.recordings import RECORDING_STATES, Recording, binned, recorded, renamed, with_pin
+from wentlive_catalog.domain.retention import Outline
 from wentlive_catalog.domain.words import wanted_words, words_of
 from wentlive_catalog.ports import CatalogStore
 from wentlive_catalog.testing import RecordingStory
@@ -94,7 +95,8 @@ filters = st.builds(
     handle=st.none() | st.sampled_from((*HANDLES, "nobody")),
     states=st.lists(st.sampled_from(RECORDING_STATES), max_size=2, unique=True).map(tuple),
     since=moments, until=moments, min_duration=seconds, max_duration=seconds, min_bytes=sizes, max_bytes=sizes,
-    pinned=st.sampled_from((None, None, True, False)), touched=st.sampled_from((None, None, True, False)), place=st.sampled_from(("library", "library", "bin", "gone", None)),
+    pinned=st.sampled_from((None, None, True, False)), touched=st.sampled_from((None, None, True, False)),
+    place=st.sampled_from(("library", "library", "bin", "gone", None)),
     text=st.just("") | st.sampled_from(SEARCHES) | st.text(max_size=12),
     follower=st.sampled_from((None, None, "ann", "bob", "nobody")),
 )  # fmt: skip
@@ -121,6 +123,21 @@ async def test_pages_together_are_what_a_loop_would_find(
     library: CatalogStore, wanted: RecordingFilter, order: RecordingOrder, size: int
 ) -> None:
     assert await walk(library, wanted, order, size) == expected(wanted, order)
+
+
+@given(wanted=filters, size=st.integers(1, 30))
+@quick
+async def test_outlines_are_those_of_what_was_found(library: CatalogStore, wanted: RecordingFilter, size: int) -> None:
+    seen: list[Outline] = []
+    while page := await library.outlines(wanted, size, seen[-1].recording_id if seen else None):
+        seen += page
+    assert [one.recording_id for one in seen] == expected(wanted, "newest")
+    by_id = {one.recording_id: one for one in LIBRARY}
+    assert all(
+        (one.bytes, one.ended_at, one.started_at)
+        == (by_id[one.recording_id].bytes, by_id[one.recording_id].ended_at, by_id[one.recording_id].live_started_at)
+        for one in seen
+    )
 
 
 @given(wanted=filters)

@@ -12,7 +12,7 @@ from wentlive_catalog.adapters.sqlite_catalog import SqliteCatalog, open_sqlite_
 from wentlive_catalog.domain.creators import Creator, followed
 from wentlive_catalog.domain.library import RecordingFilter
 from wentlive_catalog.domain.recordings import Recording, binned, erased, recorded, renamed, with_pin
-from wentlive_catalog.keepsakes import BLOB, KeepsakeKeeper, read_keepsakes
+from wentlive_catalog.keepsakes import BLOB, KeepsakeKeeper, OtherLibrary, read_keepsakes
 from wentlive_catalog.rebuild import Check, Rebuild
 from wentlive_catalog.testing import RecordingStory
 from wentlive_common.ids import new_ulid
@@ -114,8 +114,15 @@ async def test_deleting_the_database_and_rebuilding_gives_the_same_library(
     assert await keeper.keep()
     assert not await keeper.keep()
 
+    # An empty database in the lost one's place must not write over what that one kept.
+    with pytest.raises(OtherLibrary):
+        await KeepsakeKeeper(empty, storage).keep()
     done = await Rebuild(empty, storage).run()
     assert (done.added, done.unreadable, done.creators) == (3, 0, 1)
+    assert not (await read_keepsakes(storage)).creators[0].broadcasts
+    await empty.save_creator(Creator(handle="fox"))
+    assert await KeepsakeKeeper(empty, storage).keep()
+    await empty.save_creator(Creator(handle="elk"))
     assert await library(empty) == await library(store)
     assert [creator.handle for creator in await empty.followed_creators("ann")] == ["owl"]
     assert (await empty.recordings(RecordingFilter(text="best"), 5)).items[0].recording_id == whole.recording_id

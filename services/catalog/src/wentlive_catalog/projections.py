@@ -12,6 +12,10 @@ from wentlive_common.events import (
     BroadcastPaused,
     BroadcastResumed,
     BroadcastWentLive,
+    ContainerCreated,
+    ContainerData,
+    ContainerDeleted,
+    ContainerReaped,
     CreatorData,
     CreatorProfileChanged,
     CreatorRestricted,
@@ -32,7 +36,7 @@ from wentlive_catalog.domain.creators import (
     with_profile,
     with_restriction,
 )
-from wentlive_catalog.domain.recordings import Recording, recorded
+from wentlive_catalog.domain.recordings import Recording, billed, recorded, remembered
 from wentlive_catalog.metrics import CatalogMetrics
 from wentlive_catalog.namesakes import Namesakes
 from wentlive_catalog.ports import CatalogStore
@@ -43,7 +47,12 @@ RECORDING_EVENTS = (
     RecordingRequested, RecordingStarted, RecordingPartOpened, RecordingProgressed, RecordingPartClosed,
     RecordingCompleted, RecordingFailed,
 )  # fmt: skip
+CONTAINER_EVENTS = (ContainerCreated, ContainerDeleted, ContainerReaped)
 TRIES = 8
+
+
+class NotHeardOf(Transient):
+    """The recording that a container works for was not told of yet."""
 
 
 class Contended(Transient):
@@ -63,6 +72,7 @@ class Projections:
         await bus.subscribe("catalog.creators", CREATOR_EVENTS, self.on_creator)
         await bus.subscribe("catalog.broadcasts", BROADCAST_EVENTS, self.on_broadcast)
         await bus.subscribe("catalog.recordings", RECORDING_EVENTS, self.on_recording)
+        await bus.subscribe("catalog.containers", CONTAINER_EVENTS, self.on_container)
 
     async def on_creator(self, event: AnyEvent) -> None:
         match event.data:
@@ -85,7 +95,7 @@ class Projections:
             raise TypeError(f"catalog.recordings does not take {event.type}")
         for _ in range(TRIES):
             known = await self._store.recording(data.recording_id)
-            wanted = recorded(known, data)
+            wanted = remembered(recorded(known, data), data, event.time)
             if wanted == known:
                 return
             try:
@@ -94,6 +104,26 @@ class Projections:
                 continue
             entered = known is None or known.state != saved.state or _pictured(known) != _pictured(saved)
             self._changes.announce(RecordingChanged(saved.recording_id, entered))
+            self._count(event)
+            return
+        raise Contended
+
+    async def on_container(self, event: AnyEvent) -> None:
+        data = event.data
+        if not isinstance(data, ContainerData):
+            raise TypeError(f"catalog.containers does not take {event.type}")
+        for _ in range(TRIES):
+            known = await self._store.recording(data.recording_id)
+            if known is None:
+                raise NotHeardOf
+            wanted = billed(known, data)
+            if wanted == known:
+                return
+            try:
+                await self._store.save_recording(wanted)
+            except Conflict:
+                continue
+            self._changes.announce(RecordingChanged(data.recording_id))
             self._count(event)
             return
         raise Contended

@@ -14,7 +14,7 @@ from wentlive_common.model import Model
 from wentlive_catalog.domain.creators import Creator
 from wentlive_catalog.domain.manifests import PartKey, open_parts, rebuilt, stored_parts
 from wentlive_catalog.domain.recordings import Recording
-from wentlive_catalog.keepsakes import InvalidKeepsakes, Keepsakes, Touched, read_keepsakes
+from wentlive_catalog.keepsakes import InvalidKeepsakes, KeepsakeKeeper, Keepsakes, Touched, read_keepsakes
 from wentlive_catalog.ports import CatalogStore
 from wentlive_catalog.ports.library import Folder, LibraryStorage
 
@@ -46,21 +46,23 @@ class Rebuild:
         self._storage = storage
 
     async def run(self) -> Rebuilt:
-        keepsakes = await self._keepsakes()
+        keepsakes, readable = await self._keepsakes()
         creators = [await self._add_creator(creator) for creator in keepsakes.creators]
         touched = {one.recording_id: one for one in keepsakes.recordings}
         outcomes: list[Outcome] = []
         async for batch in _batches(self._storage):
             outcomes += await asyncio.gather(*(self._take_in(folder, touched) for folder in batch))
         counts = {outcome: outcomes.count(outcome) for outcome in ("added", "completed", "known", "unreadable")}
+        if readable:
+            await KeepsakeKeeper(self._store, self._storage).keep(take_over=True)
         return Rebuilt.model_validate(counts | {"creators": sum(creators)})
 
-    async def _keepsakes(self) -> Keepsakes:
+    async def _keepsakes(self) -> tuple[Keepsakes, bool]:
         try:
-            return await read_keepsakes(self._storage)
+            return await read_keepsakes(self._storage), True
         except InvalidKeepsakes as error:
             log.warning("keepsakes_unreadable", error=error.message)
-            return Keepsakes()
+            return Keepsakes(), False
 
     async def _add_creator(self, creator: Creator) -> bool:
         """The watcher takes the follow list as a whole, so that no event is needed."""

@@ -28,6 +28,7 @@ from wentlive_catalog.domain.library import (
     page_of,
 )
 from wentlive_catalog.domain.recordings import Recording
+from wentlive_catalog.domain.retention import Outline
 from wentlive_catalog.domain.words import wanted_words
 
 FACTS = ("handle", "state", "bytes", "duration", "started_at", "words", "pinned", "touched", "place")
@@ -109,6 +110,14 @@ class MongoRecordings:
             cursor = self._recordings.find(query, fields)
             cursor = cursor.sort([("facts.started_at", DESCENDING), ("_id", DESCENDING)]).limit(limit)
             return tuple([LiveSpan.model_validate(document["facts"]) async for document in cursor])
+
+    async def outlines(self, wanted: RecordingFilter, limit: int, below: str | None = None) -> tuple[Outline, ...]:
+        query = [*await self._query(wanted), *([{"_id": {"$lt": below}}] if below else [])]
+        fields = {f"facts.{fact}": 1 for fact in ("handle", "started_at", "ended_at", "bytes")}
+        with mongo_errors():
+            cursor = self._recordings.find({"$and": query}, fields).sort("_id", DESCENDING).limit(limit)
+            found = await cursor.to_list()
+        return tuple(Outline.model_validate({**one["facts"], "recording_id": one["_id"]}) for one in found)
 
     async def draw_facts(self) -> int:
         """Of recordings that have none of the present form; says how many."""

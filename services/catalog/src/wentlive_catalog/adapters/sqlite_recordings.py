@@ -24,6 +24,7 @@ from wentlive_catalog.domain.library import (
     page_of,
 )
 from wentlive_catalog.domain.recordings import Recording
+from wentlive_catalog.domain.retention import Outline
 from wentlive_catalog.domain.words import wanted_words
 
 # Only fixed clauses are joined into statements; every value is bound.
@@ -114,6 +115,13 @@ class SqliteRecordings:
             ORDER BY started_at DESC, recording_id DESC LIMIT :limit"""
         rows = await self._database.rows(sql, values | {"limit": limit})
         return tuple(LiveSpan.model_validate(dict(row)) for row in rows)
+
+    async def outlines(self, wanted: RecordingFilter, limit: int, below: str | None = None) -> tuple[Outline, ...]:
+        where, values = _where(wanted)
+        sql = f"""SELECT recording_id, handle, started_at, ended_at, bytes FROM recording_facts
+            WHERE {where} AND (:below IS NULL OR recording_id < :below) ORDER BY recording_id DESC LIMIT :limit"""
+        rows = await self._database.rows(sql, values | {"below": below, "limit": limit})
+        return tuple(Outline.model_validate(dict(row)) for row in rows)
 
     async def draw_facts(self) -> int:
         """Of recordings that have none of the present form; says how many."""

@@ -11,10 +11,10 @@ from wentlive_common.model import Bytes, Handle, Model, Seconds, UtcDatetime
 from wentlive_catalog.domain.recordings import Recording
 from wentlive_catalog.domain.words import words_of
 
-FACTS_FORM = 3
+FACTS_FORM = 4
 """Raise it when facts are made differently: a store makes all of them anew when it is opened."""
 
-Place = Literal["library", "bin", "gone"]
+Place = Literal["library", "bin", "erasing", "gone"]
 RecordingOrder = Literal["newest", "oldest", "longest", "shortest", "largest", "smallest"]
 Sorting = Literal["recording_id", "duration", "bytes"]
 
@@ -97,7 +97,7 @@ def facts_of(recording: Recording) -> RecordingFacts:
 
 def _place(recording: Recording) -> Place:
     if recording.erased_at:
-        return "gone"
+        return "erasing" if recording.leftover else "gone"
     return "bin" if recording.deleted_at else "library"
 
 

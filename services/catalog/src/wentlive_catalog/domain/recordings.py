@@ -16,11 +16,13 @@ from wentlive_common.ids import Ulid
 from wentlive_common.job import PartReport
 from wentlive_common.model import (
     AttemptNumber,
+    BlobName,
     CreatorId,
     Handle,
     Model,
     RoomId,
     UtcDatetime,
+    blob_prefix,
     part_name,
     to_milliseconds,
 )
@@ -90,6 +92,8 @@ class Recording(Model):
     deleted_by: str | None = None
     erased_at: UtcDatetime | None = None
     """Since when its media is gone; the entry is kept so that a late event does not bring it back."""
+    leftover: BlobName | None = None
+    """The folder whose blobs are still to be deleted."""
     bills: tuple[Bill, ...] = ()
     moments: tuple[Moment, ...] = ()
     """What was told of it, but for its growth."""
@@ -103,6 +107,13 @@ class Recording(Model):
     @property
     def shown_title(self) -> str:
         return self.name or self.title
+
+    @property
+    def folder(self) -> str:
+        """Where its blobs are."""
+        if self.parts:
+            return self.parts[0].report.blob.rpartition("/")[0]
+        return blob_prefix(self.creator_id, self.recording_id, self.live_started_at)
 
     @property
     def touched(self) -> bool:
@@ -190,7 +201,14 @@ def binned(recording: Recording, by: str, now: UtcDatetime) -> Recording:
 
 def erased(recording: Recording, now: UtcDatetime) -> Recording:
     """What is left of it when its media is gone: that there was one, and what it cost."""
-    return recording.model_copy(update={"erased_at": to_milliseconds(now), "parts": ()})
+    return recording.model_copy(
+        update={"erased_at": to_milliseconds(now), "parts": (), "leftover": recording.folder}
+    )  # fmt: skip
+
+
+def swept(recording: Recording) -> Recording:
+    """Nothing of it is left in storage."""
+    return recording.model_copy(update={"leftover": None})
 
 
 def billed(recording: Recording, data: ContainerData) -> Recording:
@@ -241,7 +259,10 @@ def _newer_head(known: Recording, told: Recording) -> Recording:
     return told.model_copy(update={field: getattr(known, field) for field in _NOT_TOLD})
 
 
-_NOT_TOLD = ("parts", "stop_request", "name", "pinned", "deleted_at", "deleted_by", "erased_at", "bills", "moments", "version")
+_NOT_TOLD = (
+    "parts", "stop_request", "name", "pinned", "deleted_at", "deleted_by", "erased_at", "leftover", "bills",
+    "moments", "version",
+)  # fmt: skip
 """What is not the orchestrator's to say."""
 
 

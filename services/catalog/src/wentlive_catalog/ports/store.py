@@ -19,6 +19,7 @@ from wentlive_catalog.domain.library import (
     Totals,
 )
 from wentlive_catalog.domain.recordings import Recording
+from wentlive_catalog.domain.retention import Outline
 
 
 class CreatorStore(Protocol):
@@ -66,6 +67,10 @@ class RecordingStore(Protocol):
 
     def all_recordings(self) -> AsyncIterator[Recording]:
         """Every one, in the bin or not, by id; those that come or go meanwhile may be left out."""
+        ...
+
+    async def outlines(self, wanted: RecordingFilter, limit: int, below: str | None = None) -> tuple[Outline, ...]:
+        """Newest first, without the recordings' bodies; `below` is the last id of the page before."""
         ...
 
     async def totals(self, wanted: RecordingFilter) -> Totals: ...
