@@ -22,7 +22,7 @@ OPEN = {"/livez", "/readyz", "/metrics", "/login", "/setup", "/api/v1/setup", "/
 ULID = "01arz3ndektsv4rrffq69g5fav"
 PLACES = {
     "recording_id": ULID, "token_id": ULID, "link_id": ULID, "handle": "owl", "part": "a1-p1", "username": "ann",
-    "session_id": "0" * 16, "token": "x" * 32,
+    "session_id": "0" * 16, "token": "x" * 32, "form": "csv",
 }  # fmt: skip
 
 
@@ -48,7 +48,9 @@ async def test_every_route_but_health_login_and_static_wants_somebody(catalog: A
         if path in OPEN or (method, path) == ("POST", "/api/v1/session"):
             assert answer.status_code != 403, (method, path)
             assert not answer.headers.get("location", "").startswith("/login?"), (method, path)
-        elif path.startswith("/api/"):
+        elif path.startswith("/l/"):  # whoever has a link is let in by it; nobody has this one
+            assert answer.status_code == 404, (method, path)
+        elif path.startswith(("/api/", "/feeds/")):
             assert answer.status_code == 401, (method, path)
             assert answer.headers["content-type"] == "application/problem+json"
         else:
@@ -180,7 +182,9 @@ async def test_the_follow_list_is_for_services_with_the_token(catalog: Any) -> N
     wrong = await client.get("/internal/v1/follows", headers={"authorization": "Bearer wrong"})
     assert wrong.status_code == 401
     right = await client.get("/internal/v1/follows", headers={"authorization": "Bearer service-token-of-tests"})
-    assert right.json()["follows"] == [{"handle": "owl", "creator_id": None}]
+    assert right.json()["follows"] == [
+        {"handle": "owl", "creator_id": None, "wishes": {"quality": None, "interval": "usual"}}
+    ]
     assert right.json()["taken_at"].endswith("Z")
 
 

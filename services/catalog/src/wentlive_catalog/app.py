@@ -9,7 +9,21 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from wentlive_common.health import Health, health_routes
 
-from wentlive_catalog.api import audit, creators, exports, internal, recordings, sessions, setup, stats, tokens, users
+from wentlive_catalog.api import (
+    actions,
+    audit,
+    creators,
+    exports,
+    internal,
+    links,
+    recordings,
+    retention,
+    sessions,
+    setup,
+    stats,
+    tokens,
+    users,
+)
 from wentlive_catalog.api.context import Context, authorized
 from wentlive_catalog.api.problems import Problem, add_problem_handlers
 from wentlive_catalog.domain.rights import RIGHTS
@@ -52,7 +66,8 @@ def build_app(context: Context, health: Health, metrics: CatalogMetrics, headers
 
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    for part in (setup, sessions, tokens, users, audit, creators, recordings, stats, exports):
+    library = (creators, actions, recordings, links, stats, exports, retention)
+    for part in (setup, sessions, tokens, users, audit, *library):
         api.include_router(part.router)
     return api
 
@@ -60,7 +75,8 @@ def _api() -> APIRouter:
 @cache
 def openapi_document() -> dict[str, Any]:
     """The API as OpenAPI 3.1, with what FastAPI cannot know: problems instead of its error bodies, and the cookie."""
-    document = get_openapi(title=TITLE, version=VERSION, description=DESCRIPTION, routes=[*_api().routes, *exports.feeds.routes])
+    routes = [*_api().routes, *exports.feeds.routes]
+    document = get_openapi(title=TITLE, version=VERSION, description=DESCRIPTION, routes=routes)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs", {}) | {"Problem": problem}

@@ -11,9 +11,8 @@ from fastapi import FastAPI
 from wentlive_common.bus import EventBus
 from wentlive_common.bus.rabbit import RabbitBus
 from wentlive_common.clock import Clock, SystemClock
-from wentlive_common.errors import Permanent, WentliveError
+from wentlive_common.errors import Permanent
 from wentlive_common.health import Health, serve_http
-from wentlive_common.lifecycle import wait_any
 from wentlive_common.outbox import OutboxRelay
 
 from wentlive_catalog.access import Access
@@ -24,12 +23,15 @@ from wentlive_catalog.api.context import Context
 from wentlive_catalog.app import build_app
 from wentlive_catalog.changes import Changes
 from wentlive_catalog.domain.audit import AUDIT
+from wentlive_catalog.domain.links import LINKS
+from wentlive_catalog.domain.retention import RETENTION
 from wentlive_catalog.domain.sessions import SESSIONS, LoginThrottle
 from wentlive_catalog.domain.tokens import TOKENS
 from wentlive_catalog.domain.users import USERS
 from wentlive_catalog.follows import Follows
 from wentlive_catalog.gate import security_headers
 from wentlive_catalog.keeping import Keeping
+from wentlive_catalog.keepsakes import KeepsakeKeeper
 from wentlive_catalog.metrics import CatalogMetrics
 from wentlive_catalog.namesakes import Namesakes
 from wentlive_catalog.passwords import Passwords
@@ -37,14 +39,18 @@ from wentlive_catalog.people import People
 from wentlive_catalog.playback import Playback
 from wentlive_catalog.ports import CatalogStore, LinkResolver, WatchStatusSource
 from wentlive_catalog.projections import Projections
+from wentlive_catalog.retention import Retention
 from wentlive_catalog.settings import CatalogSettings
+from wentlive_catalog.sharing import Sharing
 from wentlive_catalog.storage import Storage, open_storage
 from wentlive_catalog.stores import open_store
 from wentlive_catalog.trail import Trail
+from wentlive_catalog.upkeep import Chore, Upkeep
 
 log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS = 3600.0
+KEEPSAKE_SECONDS = 300.0
 
 
 class BadSetting(Permanent):
@@ -56,7 +62,7 @@ class CatalogApp:
 
     def __init__(
         self, settings: CatalogSettings, web: FastAPI, context: Context, projections: Projections,
-        bus: EventBus, relay: OutboxRelay, health: Health,
+        bus: EventBus, relay: OutboxRelay, upkeep: Upkeep, health: Health,
     ) -> None:  # fmt: skip
         self.settings = settings
         self.web = web
@@ -66,6 +72,7 @@ class CatalogApp:
         self.projections = projections
         self._bus = bus
         self._relay = relay
+        self._upkeep = upkeep
         self._health = health
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -73,7 +80,7 @@ class CatalogApp:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._relay.run(stop), name="outbox")
             tasks.create_task(self._serve(stop), name="serve")
-            tasks.create_task(self._sweep(stop), name="sweep")
+            tasks.create_task(self._upkeep.run(stop), name="upkeep")
             await self.projections.subscribe(self._bus)
 
     async def _serve(self, stop: asyncio.Event) -> None:
@@ -84,16 +91,6 @@ class CatalogApp:
             await stop.wait()
             self._health.stopping()
             self.context.changes.close()
-
-    async def _sweep(self, stop: asyncio.Event) -> None:
-        clock = self.context.clock
-        while not stop.is_set():
-            try:
-                await self.context.access.forget_expired()
-                await self.context.trail.forget_old()
-            except WentliveError as error:
-                log.warning("sweep_failed", error=error.message)
-            await wait_any(stop.wait(), clock.sleep(SWEEP_SECONDS))
 
 
 @asynccontextmanager
@@ -115,19 +112,22 @@ async def bootstrap(
         watcher = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         resolver = resolver or _link_resolver(settings, watcher)
         follows = Follows(store, changes, clock, relay.wake, resolver)
-        access, people = _access(settings, store, clock, metrics, follows)
+        sharing = Sharing(store.documents(LINKS), store, clock, settings.service_token)
+        access, people = _access(settings, store, clock, metrics, follows, sharing)
         if settings.admin_password:
             await people.manage_admin(settings.admin_username, settings.admin_password)
         elif await people.is_empty():
             log.warning("setup_needed", page="/setup")
         context = Context(
             store=store, access=access, people=people, follows=follows,
-            keeping=Keeping(store, changes, clock, relay.wake),
+            keeping=Keeping(store, changes, clock, relay.wake), sharing=sharing,
             trail=Trail(store.documents(AUDIT), clock, settings.audit_lifetime),
             playback=_playback(settings, storage, clock), changes=changes, clock=clock,
             service_token=settings.service_token, setup_code=settings.setup_code,
             public_url=str(settings.public_url).rstrip("/") if settings.public_url else None,
             secure_cookies=settings.public_url is not None and settings.public_url.scheme == "https",
+            retention=Retention(store, storage.library, store.documents(RETENTION), changes, clock),
+            container_name=settings.storage_container,
             storage_usd_per_gb_month=settings.storage_usd_per_gb_month,
             watches=watches or _watch_status(settings, watcher, clock),
         )  # fmt: skip
@@ -135,16 +135,35 @@ async def bootstrap(
         health.add("store", store.ready)
         health.add("bus", bus.ready)
         web = build_app(context, health, metrics, security_headers(storage.links.origin, settings.image_sources))
-        yield CatalogApp(settings, web, context, Projections(store, changes, metrics, namesakes), bus, relay, health)
+        projections = Projections(store, changes, metrics, namesakes)
+        yield CatalogApp(settings, web, context, projections, bus, relay, _upkeep(context, storage, clock), health)
+
+
+def _upkeep(context: Context, storage: Storage, clock: Clock) -> Upkeep:
+    keeper = KeepsakeKeeper(context.store, storage.library)
+    chores: dict[str, tuple[Chore, float]] = {
+        "forget sessions and tokens": (context.access.forget_expired, SWEEP_SECONDS),
+        "forget old audit entries": (context.trail.forget_old, SWEEP_SECONDS),
+        "forget old links": (context.sharing.forget_old, SWEEP_SECONDS),
+        "retention": (context.retention.run, SWEEP_SECONDS),
+        "keepsakes": (keeper.keep, KEEPSAKE_SECONDS),
+    }
+    return Upkeep(chores, clock)
 
 
 def _access(
-    settings: CatalogSettings, store: CatalogStore, clock: Clock, metrics: CatalogMetrics, follows: Follows
-) -> tuple[Access, People]:
+    settings: CatalogSettings, store: CatalogStore, clock: Clock, metrics: CatalogMetrics, follows: Follows,
+    sharing: Sharing,
+) -> tuple[Access, People]:  # fmt: skip
     users, sessions, tokens = store.documents(USERS), store.documents(SESSIONS), store.documents(TOKENS)
     passwords, throttle = Passwords(), LoginThrottle()
+
+    async def farewell(username: str) -> None:
+        await sharing.forget(username)
+        await follows.unfollow_all(username)
+
     access = Access(users, sessions, tokens, passwords, throttle, clock, metrics, settings.session_lifetime)
-    return access, People(users, sessions, tokens, passwords, throttle, clock, follows.unfollow_all)
+    return access, People(users, sessions, tokens, passwords, throttle, clock, farewell)
 
 
 def _rabbit(settings: CatalogSettings) -> EventBus:

@@ -138,7 +138,7 @@ def _cookie(headers: Headers) -> str | None:
 def _sign_in_first(scope: Scope, headers: Headers) -> Response:
     """Programs get a problem, people get the login page, and come back to where they wanted to go."""
     path: str = scope["path"]
-    if path.startswith("/api/"):
+    if path.startswith(("/api/", FEEDS)):
         return problem_response(
             401, "Sign in first, or send a valid API token.", slug="unauthenticated",
             headers={"WWW-Authenticate": "Bearer"},

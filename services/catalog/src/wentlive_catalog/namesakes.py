@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from wentlive_common.clock import Clock
 from wentlive_common.errors import Conflict
-from wentlive_common.events import AnyEvent, CreatorUnfollowed, new_event
+from wentlive_common.events import AnyEvent, new_event
 
 from wentlive_catalog.changes import Changes, CreatorChanged
-from wentlive_catalog.domain.creators import Creator, joined
+from wentlive_catalog.domain.creators import Creator, for_the_watcher, joined
 from wentlive_catalog.ports import CatalogStore
 
 TRIES = 8
@@ -35,13 +35,11 @@ class Namesakes:
             kept, gone = await self._store.creator(into), await self._store.creator(other.handle)
             if kept is None or gone is None or not kept.followers or not gone.followers:
                 return
-            unfollowed: AnyEvent = new_event(
-                CreatorUnfollowed(handle=gone.handle, creator_id=gone.creator_id), "catalog", time=self._clock.now()
-            )
+            both, left = joined(kept, gone), gone.model_copy(update={"followers": (), "preferences": ()})
             try:
                 # In this order: who dies in between follows twice, and never not at all.
-                await self._store.save_creator(joined(kept, gone))
-                await self._store.save_creator(gone.model_copy(update={"followers": ()}), [unfollowed])
+                await self._store.save_creator(both, self._events(kept, both))
+                await self._store.save_creator(left, self._events(gone, left))
             except Conflict:
                 continue
             self._stored()
@@ -49,3 +47,7 @@ class Namesakes:
                 self._changes.announce(CreatorChanged(handle))
             return
         raise Conflict
+
+    def _events(self, before: Creator, after: Creator) -> list[AnyEvent]:
+        now = self._clock.now()
+        return [new_event(data, "catalog", time=now) for data in for_the_watcher(before, after)]

@@ -1,6 +1,7 @@
 """Watching: playlists, init segments, and links that expire."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -40,13 +41,22 @@ class Playback:
 
     async def playlist(self, recording: Recording) -> str:
         """HLS over all that is committed; raises NothingYet before the first fragment."""
-        parts = recording.watchable_parts
-        indexes = await asyncio.gather(*(self._index(part) for part in parts))
         window = playback_window(self._clock.now(), self.lifetime)
+        parts = recording.watchable_parts
+        media = {part.name: (await self._links.sign(part.report.blob, window)).url for part in parts}
+        return await self._playlist(recording, parts, media, f"/api/v1/recordings/{recording.recording_id}")
+
+    async def playlist_through_us(self, recording: Recording, parts: Sequence[Part], base: str) -> str:
+        """The same over some parts, holding no signature: every address in it begins with `base`."""
+        media = {part.name: f"{base}/parts/{part.name}/video.mp4" for part in parts}
+        return await self._playlist(recording, parts, media, base)
+
+    async def _playlist(self, recording: Recording, parts: Sequence[Part], media: Mapping[str, str], base: str) -> str:
+        indexes = await asyncio.gather(*(self._index(part) for part in parts))
         shown = [
             PlaylistPart(
-                media_url=(await self._links.sign(part.report.blob, window)).url,
-                init_url=f"/api/v1/recordings/{recording.recording_id}/parts/{part.name}/init.mp4",
+                media_url=media[part.name],
+                init_url=f"{base}/parts/{part.name}/init.mp4",
                 opened_at=index.header.opened_at,
                 fragments=index.fragments,
             )
@@ -59,7 +69,7 @@ class Playback:
 
     async def init_segment(self, recording: Recording, part_name: str) -> bytes:
         """What a player needs before the fragments; kept in the index, since the finished MP4's head has changed."""
-        index = await self._index(_part(recording, part_name))
+        index = await self._index(named_part(recording, part_name))
         if index is None:
             raise NothingYet
         return index.header.init_segment
@@ -67,7 +77,7 @@ class Playback:
     async def link(
         self, recording: Recording, part_name: str, kind: LinkKind, lifetime: timedelta, *, download: bool = False
     ) -> Link:
-        part = _part(recording, part_name)
+        part = named_part(recording, part_name)
         blob = _blob(part, kind)
         if blob is None or not part.watchable:
             raise NothingYet
@@ -92,7 +102,7 @@ class Playback:
 
 def part_blob(recording: Recording, part_name: str, kind: LinkKind) -> str | None:
     """None while there is no such thing; raises NoSuchPart."""
-    return _blob(_part(recording, part_name), kind)
+    return _blob(named_part(recording, part_name), kind)
 
 
 def _blob(part: Part, kind: LinkKind) -> str | None:
@@ -104,7 +114,8 @@ def _blob(part: Part, kind: LinkKind) -> str | None:
     return blobs[kind]
 
 
-def _part(recording: Recording, name: str) -> Part:
+def named_part(recording: Recording, name: str) -> Part:
+    """Raises NoSuchPart."""
     part = recording.part(name)
     if part is None:
         raise NoSuchPart

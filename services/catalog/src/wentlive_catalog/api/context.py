@@ -15,9 +15,12 @@ from wentlive_catalog.changes import Changes
 from wentlive_catalog.domain.recordings import Recording
 from wentlive_catalog.domain.rights import is_open
 from wentlive_catalog.follows import Follows
+from wentlive_catalog.keeping import Keeping
 from wentlive_catalog.people import People
 from wentlive_catalog.playback import Playback
 from wentlive_catalog.ports import CatalogStore, WatchStatusSource
+from wentlive_catalog.retention import Retention
+from wentlive_catalog.sharing import Sharing
 from wentlive_catalog.trail import Trail
 
 
@@ -30,6 +33,8 @@ class Context:
     people: People
     trail: Trail
     follows: Follows
+    keeping: Keeping
+    sharing: Sharing
     playback: Playback
     changes: Changes
     clock: Clock
@@ -38,6 +43,8 @@ class Context:
     public_url: str | None
     """Where people reach the catalog; None: wherever a request came to."""
     secure_cookies: bool
+    retention: Retention
+    container_name: str
     storage_usd_per_gb_month: float
     watches: WatchStatusSource | None
     """None when no watcher is set."""
@@ -81,7 +88,7 @@ PartName = Annotated[str, Path(pattern=r"^a[1-9][0-9]{0,3}-p[1-9][0-9]{0,4}$", d
 
 
 async def wanted_recording(recording_id: RecordingId, here: Here) -> Recording:
-    return await here.follows.recording(recording_id)
+    return await here.keeping.recording(recording_id)
 
 
 WantedRecording = Annotated[Recording, Depends(wanted_recording)]

@@ -20,22 +20,22 @@ IfNoneMatch = Annotated[
 ]
 
 
-def etag(version: int) -> str:
+def etag(version: int | str) -> str:
     return f'"{version}"'
 
 
-def check_match(if_match: str | None, version: int) -> None:
+def check_match(if_match: str | None, version: int | str) -> None:
     """Raises PreconditionFailed."""
     if if_match is not None and not _names(if_match, version):
         raise PreconditionFailed
 
 
-def not_modified(if_none_match: str | None, version: int) -> Response | None:
+def not_modified(if_none_match: str | None, version: int | str) -> Response | None:
     """The 304, if that is the answer."""
     if if_none_match is None or not _names(if_none_match, version):
         return None
     return Response(status_code=304, headers={"etag": etag(version)})
 
 
-def _names(tags: str, version: int) -> bool:
+def _names(tags: str, version: int | str) -> bool:
     return tags.strip() == "*" or etag(version) in [tag.strip().removeprefix("W/") for tag in tags.split(",")]

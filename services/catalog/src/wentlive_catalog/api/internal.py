@@ -21,7 +21,11 @@ router = APIRouter(prefix="/internal/v1", dependencies=[Depends(from_a_service)]
 
 @router.get("/follows")
 async def get_follows(here: Here) -> FollowSnapshot:
-    """Everyone that anybody follows: what the watcher makes its list agree with."""
+    """Everyone that anybody follows and has not paused: what the watcher makes its list agree with."""
     followed = await here.store.followed_creators()
-    follows = [FollowOut(handle=creator.handle, creator_id=creator.creator_id) for creator in followed]
+    follows = [
+        FollowOut(handle=creator.handle, creator_id=creator.creator_id, wishes=creator.wishes)
+        for creator in followed
+        if creator.watched
+    ]
     return FollowSnapshot(follows=follows, taken_at=here.clock.now())

@@ -93,6 +93,12 @@ def slug_of(error: type[WentliveError]) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", error.__name__).lower()
 
 
+def problem_of(error: WentliveError) -> Problem:
+    status = status_of(error)
+    kind = TYPE_PREFIX + slug_of(type(error))
+    return Problem(type=kind, title=HTTPStatus(status).phrase, status=status, detail=error.message)
+
+
 def answer_to(error: WentliveError) -> Response:
     return problem_response(
         status_of(error), error.message, slug=slug_of(type(error)), headers=retry_headers(error)
@@ -153,7 +159,7 @@ def add_problem_handlers(app: FastAPI, error_page: ErrorPage) -> None:
 
 
 def _wants_page(request: Request) -> bool:
-    is_api = request.url.path.startswith(("/api/", "/internal/"))
+    is_api = request.url.path.startswith(("/api/", "/feeds/", "/internal/"))
     return not is_api and "text/html" in request.headers.get("accept", "")
 
 

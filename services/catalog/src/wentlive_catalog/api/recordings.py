@@ -6,14 +6,26 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import RedirectResponse, Response
 
-from wentlive_catalog.api.context import Asker, Here, PartName, RecordingId, WantedRecording
+from wentlive_catalog.api.context import Here, PartName, WantedRecording
 from wentlive_catalog.api.cursors import LONGEST_CURSOR, read_cursor, write_cursor
+from wentlive_catalog.api.etags import IfNoneMatch, etag, not_modified
 from wentlive_catalog.api.filters import Wanted
 from wentlive_catalog.api.problems import documented
-from wentlive_catalog.api.schemas import LinkIn, LinkOut, RecordingList, RecordingOut, recording_out
+from wentlive_catalog.api.schemas import (
+    LinkIn,
+    LinkOut,
+    PartList,
+    PartOut,
+    RecordingList,
+    RecordingOut,
+    TimelineOut,
+    part_out,
+    recording_out,
+    timeline_out,
+)
 from wentlive_catalog.domain.library import RecordingOrder
 from wentlive_catalog.domain.playlist import MEDIA_TYPE
-from wentlive_catalog.playback import part_blob
+from wentlive_catalog.playback import named_part, part_blob
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
@@ -34,22 +46,45 @@ async def list_recordings(
     return RecordingList(items=items, next_cursor=write_cursor(page.next, sort))
 
 
-@router.get("/{recording_id}", operation_id="getRecording", responses=documented(404, 422))
-async def get_recording(recording: WantedRecording) -> RecordingOut:
+@router.get(
+    "/{recording_id}", operation_id="getRecording", response_model=RecordingOut,
+    responses={304: {"description": "It is still as you know it."}, **documented(404, 422)},
+)  # fmt: skip
+async def get_recording(
+    recording: WantedRecording, response: Response, if_none_match: IfNoneMatch = None
+) -> RecordingOut | Response:
+    """Its ETag changes whenever anything of it does: every few seconds while it is recorded."""
+    if unchanged := not_modified(if_none_match, recording.version):
+        return unchanged
+    response.headers["etag"] = etag(recording.version)
     return recording_out(recording)
 
 
-@router.post("/{recording_id}/stop", operation_id="stopRecording", status_code=202, responses=documented(404, 409, 422))
-async def stop_recording(recording_id: RecordingId, asker: Asker, here: Here) -> RecordingOut:
-    """Finishes the recording while the live goes on. What was recorded stays."""
-    return recording_out(await here.follows.request_stop(recording_id, asker.username))
+@router.get("/{recording_id}/parts", operation_id="listParts", responses=documented(404, 422))
+async def list_parts(recording: WantedRecording) -> PartList:
+    """In the order in which they were recorded."""
+    return PartList(items=[part_out(part) for part in recording.parts])
+
+
+@router.get("/{recording_id}/parts/{part}", operation_id="getPart", responses=documented(404, 422))
+async def get_part(recording: WantedRecording, part: PartName) -> PartOut:
+    return part_out(named_part(recording, part))
+
+
+@router.get("/{recording_id}/timeline", operation_id="getTimeline", responses=documented(404, 422))
+async def get_timeline(recording: WantedRecording) -> TimelineOut:
+    """What happened to it, in order; steady growth is left out."""
+    return timeline_out(recording)
 
 
 @router.post(
-    "/{recording_id}/parts/{part}/links", operation_id="createLink", status_code=201, responses=documented(404, 422)
+    "/{recording_id}/parts/{part}/links", operation_id="signPart", status_code=201, responses=documented(404, 422)
 )
-async def create_link(recording: WantedRecording, part: PartName, body: LinkIn, here: Here) -> LinkOut:
-    """A URL that anyone may use until it expires, for this one blob and for reading only."""
+async def sign_part(recording: WantedRecording, part: PartName, body: LinkIn, here: Here) -> LinkOut:
+    """A storage URL for a program: this one blob, reading only, for at most an hour, and not to be taken back.
+
+    To give a recording to somebody, make a link instead (`createLink`).
+    """
     lifetime = timedelta(seconds=body.lifetime_seconds)
     link = await here.playback.link(recording, part, body.of, lifetime, download=body.download)
     return LinkOut(url=link.url, expires_at=link.expires_at)

@@ -3,53 +3,13 @@
 from typing import Annotated
 
 from pydantic import BaseModel, Field
+from wentlive_common.capture import Wishes
 from wentlive_common.events import RecordingState
-from wentlive_common.model import RestrictionReason, UtcDatetime
+from wentlive_common.model import UtcDatetime
 
-from wentlive_catalog.domain.creators import Creator, CreatorStatus
 from wentlive_catalog.domain.recordings import Part, Recording
-from wentlive_catalog.domain.watches import WatchRestriction, WatchState, WatchStatus
+from wentlive_catalog.domain.timeline import Step, timeline
 from wentlive_catalog.playback import LinkKind
-
-
-class FollowIn(BaseModel):
-    creator: Annotated[str, Field(max_length=500, examples=["@nightowl.cooks"])]
-    """A handle, with or without @, the link to a profile, or what TikTok's app shares."""
-
-
-class WatchOut(BaseModel):
-    """What the watcher says of this creator now."""
-
-    state: WatchState
-    """What TikTok last said."""
-    trouble: str | None
-    """Why the last check told nothing: `blocked: <how>` or `unknown: <text>`; null as soon as one does."""
-    restriction: WatchRestriction | None
-    last_checked_at: UtcDatetime | None
-    next_check_at: UtcDatetime | None
-    """In the past when the check is overdue."""
-    interval_seconds: float | None
-    evidence_at: UtcDatetime | None
-    """When TikTok last answered something that was not understood; the page shows it."""
-
-
-class CreatorOut(BaseModel):
-    handle: str
-    creator_id: str | None
-    nickname: str
-    avatar_url: str | None
-    verified: bool
-    follower_count: int
-    status: CreatorStatus
-    restriction: RestrictionReason | None
-    """Why, while the status is `restricted` or `not_found`."""
-    followed_at: UtcDatetime | None
-    watch: WatchOut | None
-    """Null when the watcher does not answer, or does not know this creator yet."""
-
-
-class CreatorList(BaseModel):
-    items: list[CreatorOut]
 
 
 class PartOut(BaseModel):
@@ -67,6 +27,25 @@ class PartOut(BaseModel):
     watchable: bool
     has_poster: bool
     has_storyboard: bool
+
+
+class PartList(BaseModel):
+    items: list[PartOut]
+
+
+class MomentOut(BaseModel):
+    at: UtcDatetime
+    what: Step
+    attempt: int | None
+    """Which run of a recorder."""
+    part: str | None
+    by: str | None
+    """Who did it, where it was a person."""
+    why: str | None
+
+
+class TimelineOut(BaseModel):
+    items: list[MomentOut]
 
 
 class RecordingOut(BaseModel):
@@ -107,7 +86,7 @@ class RecordingList(BaseModel):
 
 
 class LinkIn(BaseModel):
-    lifetime_seconds: Annotated[int, Field(ge=1, le=86_400)] = 3600
+    lifetime_seconds: Annotated[int, Field(ge=1, le=3600)] = 900
     of: LinkKind = "video"
     download: bool = False
     """Makes a browser save the file instead of showing it."""
@@ -121,6 +100,7 @@ class LinkOut(BaseModel):
 class FollowOut(BaseModel):
     handle: str
     creator_id: str | None
+    wishes: Wishes
 
 
 class FollowSnapshot(BaseModel):
@@ -128,24 +108,13 @@ class FollowSnapshot(BaseModel):
     taken_at: UtcDatetime
 
 
-def creator_out(creator: Creator, watch: WatchStatus | None) -> CreatorOut:
-    profile, status = creator.profile, creator.status
-    hidden = creator.restriction if status in ("restricted", "not_found") else None
-    return CreatorOut(
-        handle=creator.handle, creator_id=creator.creator_id, nickname=profile.nickname if profile else "",
-        avatar_url=profile.avatar_url if profile else None, verified=profile.verified if profile else False,
-        follower_count=profile.follower_count if profile else 0, status=status,
-        restriction=hidden.reason if hidden else None, followed_at=creator.followed_at,
-        watch=WatchOut.model_validate(watch, from_attributes=True) if watch else None,
-    )  # fmt: skip
-
-
 def recording_out(recording: Recording) -> RecordingOut:
     committed = [part.report.committed_at for part in recording.parts if part.report.committed_at]
     return RecordingOut(
         **recording.model_dump(include=_SHOWN), started_at=recording.started_at,
         first_committed_at=min(committed, default=None), stop_requested=recording.stop_request is not None,
-        bytes=recording.bytes, duration=recording.duration, cost_usd=recording.cost_usd, has_preview=recording.preview is not None,
+        bytes=recording.bytes, duration=recording.duration, cost_usd=recording.cost_usd,
+        has_preview=recording.preview is not None,
         parts=[part_out(part) for part in recording.parts],
     )  # fmt: skip
 
@@ -154,6 +123,11 @@ _SHOWN = {
     "name", "pinned", "deleted_at", "recording_id", "creator_id", "handle", "room_id", "title", "state", "failure",
     "live_started_at", "detected_at", "ended_at",
 }  # fmt: skip
+
+
+def timeline_out(recording: Recording) -> TimelineOut:
+    items = [MomentOut.model_validate(moment, from_attributes=True) for moment in timeline(recording)]
+    return TimelineOut(items=items)
 
 
 def part_out(part: Part) -> PartOut:

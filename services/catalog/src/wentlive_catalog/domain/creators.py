@@ -4,15 +4,22 @@ from collections.abc import Callable
 from typing import Literal
 
 from pydantic import Field
+from wentlive_common.capture import IntervalClass, Quality, Wishes
 from wentlive_common.events import (
     BroadcastData,
     BroadcastEnded,
     BroadcastPaused,
     BroadcastWentLive,
+    CreatorFollowed,
     CreatorProfileChanged,
     CreatorRestricted,
+    CreatorSettingsChanged,
+    CreatorUnfollowed,
+    EventData,
 )
 from wentlive_common.model import CreatorId, Handle, Model, RestrictionReason, RoomId, UtcDatetime
+
+from wentlive_catalog.domain.retention import RetentionRule
 
 KEPT_BROADCASTS = 4
 """Enough to put a late message about the last live beside the current one; older ones say nothing any more."""
@@ -49,6 +56,30 @@ class Broadcast(Model):
     started_at: UtcDatetime | None = None
 
 
+class CreatorSettings(Model):
+    """What all who follow a creator share, since one recording serves them all."""
+
+    quality: Quality | None = None
+    """None: as the recorder's settings have it."""
+    interval: IntervalClass = "usual"
+    retention: RetentionRule | None = None
+    """None: as for all creators."""
+
+
+Notice = Literal["went_live", "recording_finished", "recording_failed", "restricted"]
+"""What somebody may want to be told of a creator."""
+
+
+class Preference(Model):
+    """What one follower wants of a creator for themselves."""
+
+    follower: str
+    paused: bool = False
+    """They keep the creator in their list, and want nothing recorded for now."""
+    notices: tuple[Notice, ...] | None = None
+    """None: as they have it for all creators."""
+
+
 class Creator(Model):
     """One creator by handle. It stays when the last follower leaves, for the recordings that bear its name."""
 
@@ -56,6 +87,9 @@ class Creator(Model):
     creator_id: CreatorId | None = None
     followers: tuple[str, ...] = ()
     followed_at: UtcDatetime | None = None
+    settings: CreatorSettings = CreatorSettings()
+    preferences: tuple[Preference, ...] = ()
+    """Of those followers who want anything but the usual."""
     profile: Profile | None = None
     restriction: Restriction | None = None
     broadcasts: tuple[Broadcast, ...] = ()
@@ -65,6 +99,19 @@ class Creator(Model):
     @property
     def name(self) -> str:
         return (self.profile.nickname if self.profile else "") or self.handle
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody who follows wants lives to be recorded now."""
+        return any(not self.preference(follower).paused for follower in self.followers)
+
+    @property
+    def wishes(self) -> Wishes:
+        return Wishes(quality=self.settings.quality, interval=self.settings.interval)
+
+    def preference(self, follower: str) -> Preference:
+        known = next((preference for preference in self.preferences if preference.follower == follower), None)
+        return known or Preference(follower=follower)
 
     @property
     def current(self) -> Broadcast | None:
@@ -96,17 +143,18 @@ def followed(creator: Creator, follower: str, now: UtcDatetime) -> Creator:
     if follower in creator.followers:
         return creator
     followers = tuple(sorted({*creator.followers, follower}))
-    update: dict[str, object] = {"followers": followers, "followed_at": creator.followed_at or now}
-    if not creator.followers:
-        # Nobody watched meanwhile: a live that was on then may be long over, and its end was never told.
-        update["broadcasts"] = ()
-    return creator.model_copy(update=update)
+    more = creator.model_copy(update={"followers": followers, "followed_at": creator.followed_at or now})
+    return _awake(creator, more)
 
 
 def unfollowed(creator: Creator, follower: str) -> Creator:
     followers = tuple(name for name in creator.followers if name != follower)
     return creator.model_copy(
-        update={"followers": followers, "followed_at": creator.followed_at if followers else None}
+        update={
+            "followers": followers,
+            "followed_at": creator.followed_at if followers else None,
+            "preferences": tuple(known for known in creator.preferences if known.follower != follower),
+        }
     )
 
 
@@ -114,7 +162,38 @@ def joined(creator: Creator, other: Creator) -> Creator:
     """The creator with the followers of another entry of the same person, since the earlier of the two."""
     since = [at for at in (creator.followed_at, other.followed_at) if at]
     followers = tuple(sorted({*creator.followers, *other.followers}))
-    return creator.model_copy(update={"followers": followers, "followed_at": min(since, default=None)})
+    added = tuple(known for known in other.preferences if known.follower not in creator.followers)
+    update = {
+        "followers": followers, "followed_at": min(since, default=None), "preferences": creator.preferences + added
+    }  # fmt: skip
+    return _awake(creator, creator.model_copy(update=update))
+
+
+def with_settings(creator: Creator, settings: CreatorSettings) -> Creator:
+    return creator.model_copy(update={"settings": settings})
+
+
+def with_preference(creator: Creator, preference: Preference) -> Creator:
+    others = tuple(known for known in creator.preferences if known.follower != preference.follower)
+    kept = () if preference == Preference(follower=preference.follower) else (preference,)
+    return _awake(creator, creator.model_copy(update={"preferences": others + kept}))
+
+
+def for_the_watcher(before: Creator, after: Creator) -> tuple[EventData, ...]:
+    """What the watcher has to hear of a change."""
+    named = {"handle": after.handle, "creator_id": after.creator_id}
+    if not before.watched and after.watched:
+        return (CreatorFollowed.model_validate({**named, "wishes": after.wishes}),)
+    if before.watched and not after.watched:
+        return (CreatorUnfollowed.model_validate(named),)
+    if after.watched and before.wishes != after.wishes:
+        return (CreatorSettingsChanged.model_validate({**named, "wishes": after.wishes}),)
+    return ()
+
+
+def _awake(before: Creator, after: Creator) -> Creator:
+    """Nobody watched meanwhile: a live that was on then may be long over, and its end was never told."""
+    return after if before.watched or not after.watched else after.model_copy(update={"broadcasts": ()})
 
 
 def with_profile(creator: Creator, data: CreatorProfileChanged, at: UtcDatetime) -> Creator:

@@ -56,13 +56,15 @@ RIGHTS: Mapping[str, Right] = {
     # Creators
     "listCreators": SEE, "getCreator": SEE,
     "followCreator": FOLLOW, "importCreators": FOLLOW, "unfollowCreator": FOLLOW, "checkCreator": FOLLOW,
-    "updateCreator": FOLLOW, "updateFollow": FOLLOW,
+    "getCreatorSettings": SEE, "updateCreatorSettings": FOLLOW, "updateFollow": FOLLOW,
     # Recordings
     "listRecordings": SEE, "getRecording": SEE, "getTimeline": SEE, "listParts": SEE, "getPart": SEE,
     "getPlaylist": SEE, "getInitSegment": SEE, "getPoster": SEE, "getPreview": SEE, "getStoryboard": SEE,
     "getStoryboardTrack": SEE, "downloadPart": SEE, "playPart": SEE, "signPart": SEE,
-    "updateRecording": RECORD, "stopRecording": RECORD, "retryRecording": RECORD, "deleteRecording": RECORD,
+    "updateRecording": RECORD, "stopRecording": RECORD, "deleteRecording": RECORD,
     "restoreRecording": RECORD, "changeRecordings": RECORD,
+    # How long they are kept
+    "getRetention": SEE, "setRetention": RUN, "listDue": RUN, "runRetention": RUN, "getLifecyclePolicy": RUN,
     # Numbers and exports
     "getTotals": SEE, "listDayTotals": SEE, "listCreatorTotals": SEE, "getLiveHours": SEE, "exportRecordings": SEE,
     "getFeed": Right("viewer", "feed"),

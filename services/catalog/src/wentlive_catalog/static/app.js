@@ -79,21 +79,21 @@
     toasts.append(toast);
   };
 
-  const copyLink = async (address) => {
-    const response = await fetch(address, {
+  const copyLink = async (button) => {
+    const response = await fetch(button.dataset.copyLink, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ lifetime_seconds: 3600, of: "video" }),
+      body: JSON.stringify({ lifetime_seconds: 86400, part: button.dataset.part || null }),
     });
     const answer = await response.json();
     if (!response.ok) throw new Error(answer.detail);
     await navigator.clipboard.writeText(answer.url);
-    say("Link copied. Anybody can open it for one hour.");
+    say("Link copied. Anybody who has it can watch this for one day.");
   };
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("[data-copy-link]");
-    if (button) copyLink(button.dataset.copyLink).catch((error) => say(`The link was not copied: ${error.message}`, true));
+    if (button) copyLink(button).catch((error) => say(`The link was not copied: ${error.message}`, true));
   });
 
   // Pictures live elsewhere and may be gone; what stands behind them is meant to be seen then.

@@ -21,8 +21,8 @@ from wentlive_catalog.api.context import (
 )
 from wentlive_catalog.api.cursors import LONGEST_CURSOR, read_cursor, write_cursor
 from wentlive_catalog.api.problems import status_of
-from wentlive_catalog.follows import NoSuchRecording
-from wentlive_catalog.web import entry
+from wentlive_catalog.keeping import NoSuchRecording
+from wentlive_catalog.web import entry, shared
 from wentlive_catalog.web.assets import Assets
 from wentlive_catalog.web.stream import PageStream, closing
 from wentlive_catalog.web.templates import Templates
@@ -74,7 +74,7 @@ async def unfollow(request: Request, handle: HandlePath, asker: Asker, here: Her
 
 @router.post("/creators/{handle}/check", operation_id="checkCreator")
 async def check(request: Request, handle: HandlePath, asker: Asker, here: Here) -> Response:
-    await here.follows.request_check(handle, asker.username)
+    await here.follows.request_check(handle, asker)
     return await _creators_again(request, asker, here, f"Asking TikTok about @{handle} now.")
 
 
@@ -88,7 +88,7 @@ async def recording_page(recording_id: RecordingId, here: Here) -> HTMLResponse:
 
 @router.post("/recordings/{recording_id}/stop", operation_id="stopRecording")
 async def stop(request: Request, recording_id: RecordingId, asker: Asker, here: Here) -> Response:
-    await here.follows.request_stop(recording_id, asker.username)
+    await here.keeping.stop(recording_id, asker)
     if not wants_fragment(request):
         return RedirectResponse(f"/recordings/{recording_id}", status_code=303)
     card = await Views(here.store, here.watches).card(recording_id)
@@ -119,7 +119,7 @@ async def recording_stream(recording_id: RecordingId, asker: Asker, here: Here) 
 
 
 def add_pages(app: FastAPI) -> None:
-    for part in (entry.router, router):
+    for part in (entry.router, shared.router, router):
         app.include_router(part, dependencies=[Depends(authorized)])
     app.mount("/static", Assets(), name="static")
 
