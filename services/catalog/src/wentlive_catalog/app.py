@@ -4,7 +4,6 @@ from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
-from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from wentlive_common.health import Health, health_routes
@@ -25,15 +24,13 @@ from wentlive_catalog.api import (
     users,
 )
 from wentlive_catalog.api.context import Context, authorized
-from wentlive_catalog.api.problems import Problem, add_problem_handlers
-from wentlive_catalog.domain.rights import RIGHTS
-from wentlive_catalog.gate import COOKIE, Gate
+from wentlive_catalog.api.document import DESCRIPTION, TITLE, VERSION, document_of
+from wentlive_catalog.api.problems import add_problem_handlers
+from wentlive_catalog.domain.answers import ANSWERS
+from wentlive_catalog.gate import Gate
+from wentlive_catalog.idempotency import Idempotency
 from wentlive_catalog.metrics import CatalogMetrics
 from wentlive_catalog.web import pages
-
-TITLE = "Wentlive catalog"
-VERSION = "0.1.0"
-DESCRIPTION = "Follow TikTok creators; watch, link and download what was recorded. Errors are RFC 9457 problems."
 
 
 def build_app(context: Context, health: Health, metrics: CatalogMetrics, headers: dict[str, str]) -> FastAPI:
@@ -50,6 +47,7 @@ def build_app(context: Context, health: Health, metrics: CatalogMetrics, headers
             Middleware(Gate, access=context.access, trail=context.trail, metrics=metrics, headers=headers),
             # A long playlist repeats its link on every third line: it shrinks to a thirtieth. Streams are left alone.
             Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
+            Middleware(Idempotency, answers=context.store.documents(ANSWERS), clock=context.clock),
         ],
     )
     app.state.context = context
@@ -74,30 +72,6 @@ def _api() -> APIRouter:
 
 @cache
 def openapi_document() -> dict[str, Any]:
-    """The API as OpenAPI 3.1, with what FastAPI cannot know: problems instead of its error bodies, and the cookie."""
+    """The API as OpenAPI 3.1."""
     routes = [*_api().routes, *exports.feeds.routes]
-    document = get_openapi(title=TITLE, version=VERSION, description=DESCRIPTION, routes=routes)
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas |= problem.pop("$defs", {}) | {"Problem": problem}
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
-    document["components"]["securitySchemes"] = {
-        "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
-        "token": {"type": "http", "scheme": "bearer", "description": "An API token, made by `createToken`."},
-    }
-    for path in document["paths"].values():
-        for operation in path.values():
-            _say_who_may(operation)
-    return document
-
-
-def _say_who_may(operation: dict[str, Any]) -> None:
-    right = RIGHTS[operation["operationId"]]
-    if right.role is None:
-        operation["security"] = []
-        return
-    operation["security"] = [{"session": []}] + ([{"token": []}] if right.scope else [])
-    operation["x-role"] = right.role
-    by_token = f" A token needs the scope `{right.scope}`." if right.scope else " Not with an API token."
-    operation["description"] = f"{operation.get('description', '')}\n\nFor: {right.role}.{by_token}".strip()
+    return document_of(routes)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 import httpx
 import structlog
@@ -22,6 +23,7 @@ from wentlive_catalog.adapters.http_watch_status import HttpWatchStatus
 from wentlive_catalog.api.context import Context
 from wentlive_catalog.app import build_app
 from wentlive_catalog.changes import Changes
+from wentlive_catalog.domain.answers import ANSWERS, KEPT
 from wentlive_catalog.domain.audit import AUDIT
 from wentlive_catalog.domain.links import LINKS
 from wentlive_catalog.domain.retention import RETENTION
@@ -139,12 +141,17 @@ async def bootstrap(
         yield CatalogApp(settings, web, context, projections, bus, relay, _upkeep(context, storage, clock), health)
 
 
+async def _forget_answers(context: Context) -> None:
+    await context.store.documents(ANSWERS).remove_before(context.clock.now() - KEPT)
+
+
 def _upkeep(context: Context, storage: Storage, clock: Clock) -> Upkeep:
     keeper = KeepsakeKeeper(context.store, storage.library)
     chores: dict[str, tuple[Chore, float]] = {
         "forget sessions and tokens": (context.access.forget_expired, SWEEP_SECONDS),
         "forget old audit entries": (context.trail.forget_old, SWEEP_SECONDS),
         "forget old links": (context.sharing.forget_old, SWEEP_SECONDS),
+        "forget old answers": (partial(_forget_answers, context), SWEEP_SECONDS),
         "retention": (context.retention.run, SWEEP_SECONDS),
         "keepsakes": (keeper.keep, KEEPSAKE_SECONDS),
     }

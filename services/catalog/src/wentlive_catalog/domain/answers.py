@@ -36,6 +36,8 @@ class Answer(Document):
     status: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
     body: str = Field(default="", repr=False)
+    secret: bool = False
+    """It told a secret, and is not kept."""
 
     def is_abandoned(self, now: datetime) -> bool:
         return self.status is None and now - self.at > GIVEN_UP
