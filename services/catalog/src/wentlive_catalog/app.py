@@ -15,6 +15,7 @@ from wentlive_catalog.api import (
     exports,
     internal,
     links,
+    notifications,
     recordings,
     retention,
     sessions,
@@ -64,7 +65,7 @@ def build_app(context: Context, health: Health, metrics: CatalogMetrics, headers
 
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    library = (creators, actions, recordings, links, stats, exports, retention)
+    library = (creators, actions, recordings, links, stats, exports, retention, notifications)
     for part in (setup, sessions, tokens, users, audit, *library):
         api.include_router(part.router)
     return api

@@ -17,15 +17,18 @@ from wentlive_common.health import Health, serve_http
 from wentlive_common.outbox import OutboxRelay
 
 from wentlive_catalog.access import Access
+from wentlive_catalog.adapters.apprise_carrier import AppriseCarrier
 from wentlive_catalog.adapters.azure_fragment_index import AzureFragmentIndexReader
 from wentlive_catalog.adapters.http_link_resolver import HttpLinkResolver
 from wentlive_catalog.adapters.http_watch_status import HttpWatchStatus
+from wentlive_catalog.adapters.webhook_carrier import WebhookCarrier
 from wentlive_catalog.api.context import Context
 from wentlive_catalog.app import build_app
 from wentlive_catalog.changes import Changes
 from wentlive_catalog.domain.answers import ANSWERS, KEPT
 from wentlive_catalog.domain.audit import AUDIT
 from wentlive_catalog.domain.links import LINKS
+from wentlive_catalog.domain.notices import TargetKind
 from wentlive_catalog.domain.retention import RETENTION
 from wentlive_catalog.domain.sessions import SESSIONS, LoginThrottle
 from wentlive_catalog.domain.tokens import TOKENS
@@ -36,10 +39,12 @@ from wentlive_catalog.keeping import Keeping
 from wentlive_catalog.keepsakes import KeepsakeKeeper
 from wentlive_catalog.metrics import CatalogMetrics
 from wentlive_catalog.namesakes import Namesakes
+from wentlive_catalog.notifications import Notifications, Targets
 from wentlive_catalog.passwords import Passwords
 from wentlive_catalog.people import People
 from wentlive_catalog.playback import Playback
 from wentlive_catalog.ports import CatalogStore, LinkResolver, WatchStatusSource
+from wentlive_catalog.ports.notices import NewsCarrier
 from wentlive_catalog.projections import Projections
 from wentlive_catalog.retention import Retention
 from wentlive_catalog.settings import CatalogSettings
@@ -83,7 +88,9 @@ class CatalogApp:
             tasks.create_task(self._relay.run(stop), name="outbox")
             tasks.create_task(self._serve(stop), name="serve")
             tasks.create_task(self._upkeep.run(stop), name="upkeep")
+            tasks.create_task(self.context.notifications.run(stop), name="notifications")
             await self.projections.subscribe(self._bus)
+            await self.context.notifications.subscribe(self._bus)
 
     async def _serve(self, stop: asyncio.Event) -> None:
         async with serve_http(self.web, self.settings.host, self.settings.port) as port:
@@ -115,7 +122,9 @@ async def bootstrap(
         resolver = resolver or _link_resolver(settings, watcher)
         follows = Follows(store, changes, clock, relay.wake, resolver)
         sharing = Sharing(store.documents(LINKS), store, clock, settings.service_token)
-        access, people = _access(settings, store, clock, metrics, follows, sharing)
+        carriers = await stack.enter_async_context(_carriers(settings, clock))
+        targets = Targets(store, carriers, clock)
+        access, people = _access(settings, store, clock, metrics, follows, sharing, targets)
         if settings.admin_password:
             await people.manage_admin(settings.admin_username, settings.admin_password)
         elif await people.is_empty():
@@ -126,9 +135,10 @@ async def bootstrap(
             trail=Trail(store.documents(AUDIT), clock, settings.audit_lifetime),
             playback=_playback(settings, storage, clock), changes=changes, clock=clock,
             service_token=settings.service_token, setup_code=settings.setup_code,
-            public_url=str(settings.public_url).rstrip("/") if settings.public_url else None,
+            public_url=_site(settings),
             secure_cookies=settings.public_url is not None and settings.public_url.scheme == "https",
             retention=Retention(store, storage.library, store.documents(RETENTION), changes, clock),
+            targets=targets, notifications=Notifications(store, carriers, clock, _site(settings)),
             container_name=settings.storage_container,
             storage_usd_per_gb_month=settings.storage_usd_per_gb_month,
             watches=watches or _watch_status(settings, watcher, clock),
@@ -138,21 +148,30 @@ async def bootstrap(
         health.add("bus", bus.ready)
         web = build_app(context, health, metrics, security_headers(storage.links.origin, settings.image_sources))
         projections = Projections(store, changes, metrics, namesakes)
-        yield CatalogApp(settings, web, context, projections, bus, relay, _upkeep(context, storage, clock), health)
+        upkeep = _upkeep(settings, context, storage, clock)
+        yield CatalogApp(settings, web, context, projections, bus, relay, upkeep, health)
 
 
 async def _forget_answers(context: Context) -> None:
     await context.store.documents(ANSWERS).remove_before(context.clock.now() - KEPT)
 
 
-def _upkeep(context: Context, storage: Storage, clock: Clock) -> Upkeep:
+def _upkeep(settings: CatalogSettings, context: Context, storage: Storage, clock: Clock) -> Upkeep:
     keeper = KeepsakeKeeper(context.store, storage.library)
+
+    async def watch_budget() -> None:
+        if settings.budget_usd_per_month is not None:
+            admins = [user.username for user in await context.people.all() if user.role == "admin"]
+            await context.notifications.tell_budget(admins, settings.budget_usd_per_month)
+
     chores: dict[str, tuple[Chore, float]] = {
         "forget sessions and tokens": (context.access.forget_expired, SWEEP_SECONDS),
         "forget old audit entries": (context.trail.forget_old, SWEEP_SECONDS),
         "forget old links": (context.sharing.forget_old, SWEEP_SECONDS),
         "forget old answers": (partial(_forget_answers, context), SWEEP_SECONDS),
+        "forget old deliveries": (context.notifications.forget_old, SWEEP_SECONDS),
         "retention": (context.retention.run, SWEEP_SECONDS),
+        "budget": (watch_budget, SWEEP_SECONDS),
         "keepsakes": (keeper.keep, KEEPSAKE_SECONDS),
     }
     return Upkeep(chores, clock)
@@ -160,17 +179,30 @@ def _upkeep(context: Context, storage: Storage, clock: Clock) -> Upkeep:
 
 def _access(
     settings: CatalogSettings, store: CatalogStore, clock: Clock, metrics: CatalogMetrics, follows: Follows,
-    sharing: Sharing,
+    sharing: Sharing, targets: Targets,
 ) -> tuple[Access, People]:  # fmt: skip
     users, sessions, tokens = store.documents(USERS), store.documents(SESSIONS), store.documents(TOKENS)
     passwords, throttle = Passwords(), LoginThrottle()
 
     async def farewell(username: str) -> None:
         await sharing.forget(username)
+        await targets.forget(username)
         await follows.unfollow_all(username)
 
     access = Access(users, sessions, tokens, passwords, throttle, clock, metrics, settings.session_lifetime)
     return access, People(users, sessions, tokens, passwords, throttle, clock, farewell)
+
+
+def _site(settings: CatalogSettings) -> str | None:
+    return str(settings.public_url).rstrip("/") if settings.public_url else None
+
+
+@asynccontextmanager
+async def _carriers(settings: CatalogSettings, clock: Clock) -> AsyncGenerator[dict[TargetKind, NewsCarrier]]:
+    """A client of their own, without cookies, redirects and proxies: it goes where people say."""
+    async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as http:
+        webhooks = WebhookCarrier(http, clock, private_networks=settings.webhooks_into_private_networks)
+        yield {"webhook": webhooks, "apprise": AppriseCarrier()}
 
 
 def _rabbit(settings: CatalogSettings) -> EventBus:

@@ -32,6 +32,10 @@ class CatalogSettings(Settings):
     """Scheme and host of storage as a browser reaches it, where that differs from the connection string's."""
     storage_usd_per_gb_month: float = Field(default=0.0184, ge=0)
     """What a gigabyte costs a month, for estimates: hot, locally redundant, East US."""
+    budget_usd_per_month: float | None = Field(default=None, gt=0)
+    """Admins are told when recording has cost more, by estimate."""
+    webhooks_into_private_networks: bool = False
+    """Whether people here may have Wentlive call addresses of the network that it runs in."""
     admin_username: Username = "admin"
     admin_password: SecretStr | None = None
     """Makes the admin at start and keeps their password as it is here; without it, the first visitor from this machine

@@ -1,8 +1,9 @@
 """For tests of what stands on the catalog: the events of a recording's life, and ports without storage."""
 
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
 from datetime import datetime, timedelta
 
+from wentlive_common.errors import Transient
 from wentlive_common.events import (
     AnyEvent,
     RecordingCompleted,
@@ -28,6 +29,7 @@ from wentlive_catalog.domain.sessions import SESSIONS, new_session
 from wentlive_catalog.domain.users import USERS
 from wentlive_catalog.domain.watches import EgressStatus, WatchReport, WatchStatus
 from wentlive_catalog.ports import CatalogStore, Link
+from wentlive_catalog.ports.library import Folder
 
 
 class RecordingStory:
@@ -155,3 +157,40 @@ class FakeWatchStatus:
         if not self.answers:
             return None
         return WatchReport({h: w for h, w in self.watches.items() if h in handles}, self.egresses)
+
+
+class InMemoryLibraryStorage:
+    """`LibraryStorage` over a dictionary, which does not answer while `answers` is False."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+        self.answers = True
+
+    async def folders(self) -> AsyncGenerator[Folder]:
+        self._ask()
+        folders: dict[str, dict[str, int]] = {}
+        for blob, data in sorted(self.blobs.items()):
+            prefix, _, name = blob.rpartition("/")
+            folders.setdefault(prefix, {})[name] = len(data)
+        for prefix, blobs in folders.items():
+            creator_id, *_, recording_id = prefix.split("/")
+            yield Folder(prefix=prefix, creator_id=creator_id, recording_id=recording_id, blobs=blobs)
+
+    async def read(self, blob: str) -> bytes | None:
+        self._ask()
+        return self.blobs.get(blob)
+
+    async def write(self, blob: str, data: bytes, content_type: str) -> None:
+        self._ask()
+        self.blobs[blob] = data
+
+    async def erase(self, prefix: str) -> int:
+        self._ask()
+        found = [blob for blob in self.blobs if blob.startswith(f"{prefix}/")]
+        for blob in found:
+            del self.blobs[blob]
+        return len(found)
+
+    def _ask(self) -> None:
+        if not self.answers:
+            raise Transient("Storage does not answer.")

@@ -16,6 +16,7 @@ from wentlive_catalog.domain.recordings import Recording
 from wentlive_catalog.domain.rights import is_open
 from wentlive_catalog.follows import Follows
 from wentlive_catalog.keeping import Keeping
+from wentlive_catalog.notifications import Notifications, Targets
 from wentlive_catalog.people import People
 from wentlive_catalog.playback import Playback
 from wentlive_catalog.ports import CatalogStore, WatchStatusSource
@@ -44,6 +45,8 @@ class Context:
     """Where people reach the catalog; None: wherever a request came to."""
     secure_cookies: bool
     retention: Retention
+    targets: Targets
+    notifications: Notifications
     container_name: str
     storage_usd_per_gb_month: float
     watches: WatchStatusSource | None

@@ -63,6 +63,9 @@ RIGHTS: Mapping[str, Right] = {
     "getStoryboardTrack": SEE, "downloadPart": SEE, "playPart": SEE, "signPart": SEE,
     "updateRecording": RECORD, "stopRecording": RECORD, "deleteRecording": RECORD,
     "restoreRecording": RECORD, "changeRecordings": RECORD,
+    # Being told
+    "listTargets": FOLLOW, "createTarget": FOLLOW, "updateTarget": FOLLOW, "deleteTarget": FOLLOW, "tryTarget": FOLLOW,
+    "listDeliveries": FOLLOW,
     # How long they are kept
     "getRetention": SEE, "setRetention": RUN, "listDue": RUN, "runRetention": RUN, "getLifecyclePolicy": RUN,
     # Numbers and exports
