@@ -59,7 +59,7 @@ def _say_who_may(operation: dict[str, Any]) -> None:
 
 def _say_what_else(method: str, operation: dict[str, Any]) -> None:
     """Answers that come from before the operation itself: the gate, the store, a repeated request."""
-    statuses = {503, *([413] if "requestBody" in operation else [])}
+    statuses = {503, *([400, 413] if "requestBody" in operation else [])}
     if method == "post" and operation["security"]:
         statuses |= {409, 422}
         operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)

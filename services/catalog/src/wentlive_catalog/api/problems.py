@@ -163,4 +163,8 @@ def _wants_page(request: Request) -> bool:
     return not is_api and "text/html" in request.headers.get("accept", "")
 
 
-WORDS = {404: "There is nothing at this address.", 405: "This address does not take that method."}
+WORDS = {
+    400: "The body cannot be read: send JSON in UTF-8.",
+    404: "There is nothing at this address.",
+    405: "This address does not take that method.",
+}
