@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    WithJsonSchema,
 )
 
 from wentlive_common.ids import Ulid
@@ -31,11 +32,14 @@ def to_utc(moment: datetime) -> datetime:
 
 def to_rfc3339(moment: datetime) -> str:
     """UTC with milliseconds and a `Z`: one fixed width, so that strings sort as the moments do."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    here = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return here.isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
 def to_milliseconds(moment: datetime) -> datetime:
     """Drops microseconds: what every store and the wire can keep."""
+    if moment.microsecond % 1000 == 0:
+        return moment
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
@@ -44,6 +48,7 @@ UtcDatetime = Annotated[
     AfterValidator(to_utc),
     AfterValidator(to_milliseconds),
     PlainSerializer(to_rfc3339, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """An aware moment in UTC to the millisecond, RFC 3339 on the wire."""
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
 from wentlive_common.errors import WentliveError
 from wentlive_common.ids import Ulid
@@ -14,6 +14,7 @@ from wentlive_catalog.api.context import Asker, Here, RecordingId, note
 from wentlive_catalog.api.etags import IfMatch, check_match, etag
 from wentlive_catalog.api.problems import Problem, documented, problem_of
 from wentlive_catalog.api.schemas import RecordingOut, recording_out
+from wentlive_catalog.api.shapes import Input, Output
 from wentlive_catalog.domain.recordings import Recording
 from wentlive_catalog.keeping import Keeping
 
@@ -22,7 +23,7 @@ router = APIRouter(prefix="/recordings", tags=["recordings"])
 Act = Literal["pin", "unpin", "stop", "delete", "restore"]
 
 
-class RecordingChange(BaseModel):
+class RecordingChange(Input):
     """What is left out stays as it is."""
 
     name: Annotated[str | None, Field(max_length=200, examples=["The ramen night"])] = None
@@ -31,19 +32,19 @@ class RecordingChange(BaseModel):
     """Retention leaves it alone."""
 
 
-class Batch(BaseModel):
+class Batch(Input):
     action: Act
     recording_ids: Annotated[list[Ulid], Field(min_length=1, max_length=200)]
 
 
-class BatchItem(BaseModel):
+class BatchItem(Output):
     recording_id: str
     done: bool
     problem: Problem | None
     """Why it was not done."""
 
 
-class BatchOut(BaseModel):
+class BatchOut(Output):
     done: int
     items: list[BatchItem]
 

@@ -3,19 +3,19 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
 from wentlive_common.ids import Ulid
 from wentlive_common.model import UtcDatetime
 
 from wentlive_catalog.api.context import Here
 from wentlive_catalog.api.problems import documented
+from wentlive_catalog.api.shapes import Output
 from wentlive_catalog.domain.audit import AuditEntry, Credential
 from wentlive_catalog.domain.users import Username
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 
 
-class AuditEntryOut(BaseModel):
+class AuditEntryOut(Output):
     entry_id: str
     at: UtcDatetime
     username: str
@@ -30,7 +30,7 @@ class AuditEntryOut(BaseModel):
     address: str
 
 
-class AuditPage(BaseModel):
+class AuditPage(Output):
     items: list[AuditEntryOut]
     next_cursor: str | None
     """Send it as `cursor` for the page that follows; null on the last one."""

@@ -4,11 +4,12 @@ import csv
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from wentlive_common.capture import IntervalClass, VideoCodec, VideoCodecs
 from wentlive_common.model import RestrictionReason, UtcDatetime
 
 from wentlive_catalog.access import Identity
+from wentlive_catalog.api.shapes import Input, Output
 from wentlive_catalog.domain.creators import Creator, CreatorSettings, CreatorStatus, Notice
 from wentlive_catalog.domain.retention import RetentionRule
 from wentlive_catalog.domain.watches import WatchRestriction, WatchState, WatchStatus
@@ -17,13 +18,15 @@ from wentlive_catalog.follows import Imported
 MOST_LINES = 1000
 
 
-class FollowIn(BaseModel):
+class FollowIn(Input):
     creator: Annotated[str, Field(max_length=500, examples=["@nightowl.cooks"])]
     """A handle, with or without @, the link to a profile, or what TikTok's app shares."""
 
 
-class ImportIn(BaseModel):
-    creators: Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=MOST_LINES)] = []
+class ImportIn(Input):
+    creators: Annotated[
+        list[Annotated[str, Field(max_length=500)]], Field(max_length=MOST_LINES, default_factory=list[str])
+    ]
     """Handles and links to profiles."""
     text: Annotated[str, Field(max_length=50_000, examples=["@nightowl.cooks\nhttps://www.tiktok.com/@nora.live"])] = ""
     """The same as lines; also TikTok's own export of whom you follow (`Username: ...`), or a CSV's first column."""
@@ -44,7 +47,7 @@ def _named(line: str) -> str:
     return row[0] if row else ""
 
 
-class ImportedOut(BaseModel):
+class ImportedOut(Output):
     given: str
     outcome: Literal["followed", "already", "refused"]
     handle: str | None
@@ -52,13 +55,13 @@ class ImportedOut(BaseModel):
     """Why it was refused."""
 
 
-class ImportOut(BaseModel):
+class ImportOut(Output):
     followed: int
     """How many are new."""
     items: list[ImportedOut]
 
 
-class QualityIn(BaseModel):
+class QualityIn(Input):
     """Which of a live's streams to record. Where it has nothing that fits, the nearest is taken."""
 
     prefer: Literal["best", "smallest"] = "best"
@@ -69,7 +72,7 @@ class QualityIn(BaseModel):
     audio_only: bool = False
 
 
-class CreatorSettingsIn(BaseModel):
+class CreatorSettingsIn(Input):
     """What is left out stays as it is; null gives back what is usual."""
 
     quality: QualityIn | None = None
@@ -85,14 +88,14 @@ class CreatorSettingsIn(BaseModel):
         }  # fmt: skip
 
 
-class QualityOut(BaseModel):
+class QualityOut(Output):
     prefer: Literal["best", "smallest"]
     max_height: int | None
     codecs: list[VideoCodec]
     audio_only: bool
 
 
-class CreatorSettingsOut(BaseModel):
+class CreatorSettingsOut(Output):
     quality: QualityOut | None
     """Null: as the recorder's settings have it."""
     interval: IntervalClass
@@ -100,7 +103,7 @@ class CreatorSettingsOut(BaseModel):
     """Null: as for all creators."""
 
 
-class FollowSettingsIn(BaseModel):
+class FollowSettingsIn(Input):
     """What is left out stays as it is."""
 
     paused: bool | None = None
@@ -115,12 +118,12 @@ class FollowSettingsIn(BaseModel):
         return changes
 
 
-class FollowSettingsOut(BaseModel):
+class FollowSettingsOut(Output):
     paused: bool
     notices: list[Notice] | None
 
 
-class WatchOut(BaseModel):
+class WatchOut(Output):
     """What the watcher says of this creator now."""
 
     state: WatchState
@@ -136,7 +139,7 @@ class WatchOut(BaseModel):
     """When TikTok last answered something that was not understood; the page shows it."""
 
 
-class CreatorOut(BaseModel):
+class CreatorOut(Output):
     handle: str
     creator_id: str | None
     nickname: str
@@ -158,7 +161,7 @@ class CreatorOut(BaseModel):
     """Null when the watcher does not answer, or does not know this creator yet."""
 
 
-class CreatorList(BaseModel):
+class CreatorList(Output):
     items: list[CreatorOut]
 
 

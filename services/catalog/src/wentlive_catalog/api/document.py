@@ -6,6 +6,7 @@ from typing import Any
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
+from wentlive_catalog.api.examples import PARAMETERS, SHAPES
 from wentlive_catalog.api.problems import Problem, documented
 from wentlive_catalog.domain.rights import RIGHTS
 from wentlive_catalog.gate import COOKIE
@@ -33,6 +34,8 @@ def document_of(routes: Sequence[BaseRoute]) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+    for name, example in SHAPES.items():
+        schemas[name]["examples"] = [example]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     document["components"]["securitySchemes"] = {
@@ -59,6 +62,9 @@ def _say_who_may(operation: dict[str, Any]) -> None:
 
 def _say_what_else(method: str, operation: dict[str, Any]) -> None:
     """Answers that come from before the operation itself: the gate, the store, a repeated request."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path":
+            parameter["example"] = PARAMETERS[parameter["name"]]
     statuses = {503, *([400, 413] if "requestBody" in operation else [])}
     if method == "post" and operation["security"]:
         statuses |= {409, 422}

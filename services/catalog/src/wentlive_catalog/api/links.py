@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
 from wentlive_common.errors import Forbidden
 from wentlive_common.ids import Ulid
@@ -12,6 +12,7 @@ from wentlive_common.model import UtcDatetime
 
 from wentlive_catalog.api.context import Asker, Context, Here, WantedRecording, note
 from wentlive_catalog.api.problems import documented
+from wentlive_catalog.api.shapes import Input, Output
 from wentlive_catalog.domain.links import PartFilter, SharedLink
 
 router = APIRouter(tags=["links"])
@@ -19,7 +20,7 @@ router = APIRouter(tags=["links"])
 LONGEST = 366 * 86_400
 
 
-class SharedLinkIn(BaseModel):
+class SharedLinkIn(Input):
     lifetime_seconds: Annotated[int, Field(ge=60, le=LONGEST)] = 7 * 86_400
     max_uses: Annotated[int | None, Field(ge=1, le=1_000_000, examples=[5])] = None
     """How many visitors; null for any number. One who comes back within six hours counts once."""
@@ -31,7 +32,7 @@ class SharedLinkIn(BaseModel):
     """Only you read it."""
 
 
-class SharedLinkOut(BaseModel):
+class SharedLinkOut(Output):
     link_id: str
     recording_id: str
     part: str | None
@@ -54,7 +55,7 @@ class NewSharedLinkOut(SharedLinkOut):
     """A page with a player. It is told this once."""
 
 
-class SharedLinkPage(BaseModel):
+class SharedLinkPage(Output):
     items: list[SharedLinkOut]
     next_cursor: str | None
     """Send it as `cursor` for the page that follows; null on the last one."""

@@ -1,15 +1,16 @@
 """Where the asker is told what happens, and what became of telling them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from wentlive_common.ids import Ulid
 from wentlive_common.model import UtcDatetime
 
 from wentlive_catalog.api.context import Asker, Here
 from wentlive_catalog.api.problems import documented
+from wentlive_catalog.api.shapes import Input, Output
 from wentlive_catalog.domain.notices import (
     TOPICS,
     Delivery,
@@ -26,7 +27,7 @@ router = APIRouter(prefix="/notifications", tags=["notifications"])
 TargetId = Annotated[Ulid, Path(description="A target's id.")]
 
 
-class TargetIn(BaseModel):
+class TargetIn(Input):
     """What can be changed later as well."""
 
     label: Annotated[str, Field(max_length=100, examples=["My phone"])] = ""
@@ -43,7 +44,7 @@ class NewTarget(TargetIn):
     """An Apprise URL, or a webhook's address. It is never shown again."""
 
 
-class TargetOut(BaseModel):
+class TargetOut(Output):
     target_id: str
     kind: TargetKind
     label: str
@@ -61,11 +62,11 @@ class NewTargetOut(TargetOut):
     """What a webhook's messages are signed with, as standardwebhooks.com says. It is told this once."""
 
 
-class TargetList(BaseModel):
+class TargetList(Output):
     items: list[TargetOut]
 
 
-class DeliveryOut(BaseModel):
+class DeliveryOut(Output):
     state: DeliveryState
     news: News
     at: UtcDatetime
@@ -75,7 +76,7 @@ class DeliveryOut(BaseModel):
     error: str | None
 
 
-class DeliveryList(BaseModel):
+class DeliveryList(Output):
     items: list[DeliveryOut]
 
 
@@ -125,7 +126,7 @@ async def list_deliveries(
     return DeliveryList(items=[_delivery(one) for one in await here.targets.deliveries(target, limit)])
 
 
-def _shown(target: Target) -> dict[str, object]:
+def _shown(target: Target) -> dict[str, Any]:
     parts = urlsplit(target.url)
     host = f"{parts.scheme}://{parts.hostname or ''}" if target.kind == "webhook" else f"{parts.scheme}://"
     return target.model_dump(include=set(TargetOut.model_fields)) | {"host": host}

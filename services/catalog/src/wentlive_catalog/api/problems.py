@@ -8,7 +8,6 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from wentlive_common.errors import (
@@ -21,6 +20,7 @@ from wentlive_common.errors import (
     WentliveError,
 )
 
+from wentlive_catalog.api.shapes import Output
 from wentlive_catalog.domain.sessions import TooManyTries
 
 log = structlog.get_logger(__name__)
@@ -45,14 +45,14 @@ STATUS: tuple[tuple[type[WentliveError], int], ...] = (
 )
 
 
-class Fault(BaseModel):
+class Fault(Output):
     """One field that was not as it should be; its value is never repeated."""
 
     where: str
     message: str
 
 
-class Problem(BaseModel):
+class Problem(Output):
     """What went wrong, in words for people."""
 
     type: str = "about:blank"

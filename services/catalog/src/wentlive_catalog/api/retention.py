@@ -3,18 +3,19 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from wentlive_catalog.api.context import Here
 from wentlive_catalog.api.etags import IfMatch, check_match, etag
 from wentlive_catalog.api.problems import documented
+from wentlive_catalog.api.shapes import Input, Output
 from wentlive_catalog.domain.retention import Due, RetentionRule, RetentionSettings, lifecycle_policy
 from wentlive_catalog.retention import MOST_AT_ONCE, Swept
 
 router = APIRouter(prefix="/retention", tags=["retention"])
 
 
-class RetentionIn(BaseModel):
+class RetentionIn(Input):
     rule: RetentionRule = RetentionRule()
     """For recordings of creators without a rule of their own, all counted together."""
     bin_days: Annotated[int, Field(ge=0, le=365)] = 7
@@ -23,7 +24,7 @@ class RetentionIn(BaseModel):
     cold_after_days: Annotated[int | None, Field(ge=0, le=36_500)] = None
 
 
-class DueOut(BaseModel):
+class DueOut(Output):
     items: list[Due]
     bytes: int
     """What they take together."""

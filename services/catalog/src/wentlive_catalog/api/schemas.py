@@ -2,17 +2,18 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from wentlive_common.capture import Wishes
 from wentlive_common.events import RecordingState
 from wentlive_common.model import UtcDatetime
 
+from wentlive_catalog.api.shapes import Input, Output
 from wentlive_catalog.domain.recordings import Part, Recording
 from wentlive_catalog.domain.timeline import Step, timeline
 from wentlive_catalog.playback import LinkKind
 
 
-class PartOut(BaseModel):
+class PartOut(Output):
     name: str
     state: str
     opened_at: UtcDatetime
@@ -29,11 +30,11 @@ class PartOut(BaseModel):
     has_storyboard: bool
 
 
-class PartList(BaseModel):
+class PartList(Output):
     items: list[PartOut]
 
 
-class MomentOut(BaseModel):
+class MomentOut(Output):
     at: UtcDatetime
     what: Step
     attempt: int | None
@@ -44,11 +45,11 @@ class MomentOut(BaseModel):
     why: str | None
 
 
-class TimelineOut(BaseModel):
+class TimelineOut(Output):
     items: list[MomentOut]
 
 
-class RecordingOut(BaseModel):
+class RecordingOut(Output):
     recording_id: str
     creator_id: str
     handle: str
@@ -79,31 +80,31 @@ class RecordingOut(BaseModel):
     parts: list[PartOut]
 
 
-class RecordingList(BaseModel):
+class RecordingList(Output):
     items: list[RecordingOut]
     next_cursor: str | None
     """Send it as `cursor` for the page that follows; null on the last one."""
 
 
-class LinkIn(BaseModel):
+class LinkIn(Input):
     lifetime_seconds: Annotated[int, Field(ge=1, le=3600)] = 900
     of: LinkKind = "video"
     download: bool = False
     """Makes a browser save the file instead of showing it."""
 
 
-class LinkOut(BaseModel):
+class LinkOut(Output):
     url: str
     expires_at: UtcDatetime
 
 
-class FollowOut(BaseModel):
+class FollowOut(Output):
     handle: str
     creator_id: str | None
     wishes: Wishes
 
 
-class FollowSnapshot(BaseModel):
+class FollowSnapshot(Output):
     follows: list[FollowOut]
     taken_at: UtcDatetime
 

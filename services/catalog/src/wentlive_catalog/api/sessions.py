@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import Field, SecretStr
 from starlette.responses import Response
 from wentlive_common.model import UtcDatetime
 
 from wentlive_catalog.api.context import Asker, Here, note
 from wentlive_catalog.api.cookies import address_of, drop_session_cookie, set_session_cookie
 from wentlive_catalog.api.problems import documented
+from wentlive_catalog.api.shapes import Input, Output
 from wentlive_catalog.domain.sessions import Session
 from wentlive_catalog.domain.tokens import Scope
 from wentlive_catalog.domain.users import LONGEST_PASSWORD, Password, Role, User
@@ -18,12 +19,12 @@ from wentlive_catalog.domain.users import LONGEST_PASSWORD, Password, Role, User
 router = APIRouter(tags=["session"])
 
 
-class SignIn(BaseModel):
+class SignIn(Input):
     username: Annotated[str, Field(max_length=100, examples=["admin"])]
     password: Annotated[SecretStr, Field(max_length=LONGEST_PASSWORD, examples=["correct horse battery staple"])]
 
 
-class SessionOut(BaseModel):
+class SessionOut(Output):
     username: str
     role: Role
     scopes: list[Scope] | None
@@ -31,7 +32,7 @@ class SessionOut(BaseModel):
     expires_at: UtcDatetime
 
 
-class OpenSessionOut(BaseModel):
+class OpenSessionOut(Output):
     session_id: str
     created_at: UtcDatetime
     expires_at: UtcDatetime
@@ -42,11 +43,11 @@ class OpenSessionOut(BaseModel):
     """Whether it is the one that asks."""
 
 
-class SessionList(BaseModel):
+class SessionList(Output):
     items: list[OpenSessionOut]
 
 
-class PasswordIn(BaseModel):
+class PasswordIn(Input):
     current: Annotated[SecretStr, Field(max_length=LONGEST_PASSWORD)]
     wanted: Annotated[Password, Field(examples=["correct horse battery staple"])]
 

@@ -3,24 +3,25 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import Field, SecretStr
 from starlette.responses import Response
 
 from wentlive_catalog.api.context import Here, note
 from wentlive_catalog.api.cookies import address_of, is_this_machine, set_session_cookie
 from wentlive_catalog.api.problems import documented
 from wentlive_catalog.api.sessions import SessionOut, session_out
+from wentlive_catalog.api.shapes import Input, Output
 from wentlive_catalog.domain.users import Password, Username
 
 router = APIRouter(prefix="/setup", tags=["setup"])
 
 
-class SetupOut(BaseModel):
+class SetupOut(Output):
     needed: bool
     """Whether there is nobody yet who could sign in."""
 
 
-class SetupIn(BaseModel):
+class SetupIn(Input):
     username: Annotated[Username, Field(examples=["admin"])]
     password: Annotated[Password, Field(examples=["correct horse battery staple"])]
     code: Annotated[SecretStr, Field(max_length=200)] = SecretStr("")
@@ -29,6 +30,7 @@ class SetupIn(BaseModel):
 
 @router.get("", operation_id="getSetup", responses=documented())
 async def get_setup(here: Here) -> SetupOut:
+    """Whether this installation waits for its first admin."""
     return SetupOut(needed=await here.people.is_empty())
 
 

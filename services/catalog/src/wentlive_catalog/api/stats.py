@@ -3,27 +3,27 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
 
 from wentlive_catalog.api.context import Here
 from wentlive_catalog.api.filters import Wanted
 from wentlive_catalog.api.problems import documented
+from wentlive_catalog.api.shapes import Output
 from wentlive_catalog.domain.library import BUCKET_SECONDS, CreatorTotals, DayTotals, Totals, live_hours
 
 router = APIRouter(prefix="/stats", tags=["stats"])
 
 GIGABYTE = 2**30
-MOST_SPANS = 10_000
+MOST_SPANS = 2000
 
 
-class StorageOut(BaseModel):
+class StorageOut(Output):
     bytes: int
     """In the library and in the bin, of what the filter lets through."""
     usd_per_month: float
     """Estimated: `storage_usd_per_gb_month` of the settings times the size."""
 
 
-class TotalsOut(BaseModel):
+class TotalsOut(Output):
     library: Totals
     bin: Totals
     everything: Totals
@@ -31,20 +31,20 @@ class TotalsOut(BaseModel):
     storage: StorageOut
 
 
-class DaysOut(BaseModel):
+class DaysOut(Output):
     items: list[DayTotals]
 
 
-class CreatorsOut(BaseModel):
+class CreatorsOut(Output):
     items: list[CreatorTotals]
 
 
-class LiveHoursOut(BaseModel):
+class LiveHoursOut(Output):
     bucket_seconds: int = BUCKET_SECONDS
     seconds: list[float]
     """How long lives lasted in each half hour of the day: 48 numbers, the first for 00:00 to 00:30 UTC."""
     lives: int
-    """How many lives that is: the latest ten thousand at most."""
+    """How many lives that is: the latest two thousand at most."""
 
 
 @router.get("/totals", operation_id="getTotals", responses=documented(422))

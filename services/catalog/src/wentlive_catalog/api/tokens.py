@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
 from wentlive_common.ids import Ulid
 from wentlive_common.model import UtcDatetime
@@ -12,19 +12,20 @@ from wentlive_common.model import UtcDatetime
 from wentlive_catalog.access import LONGEST_TOKEN
 from wentlive_catalog.api.context import Asker, Here, note
 from wentlive_catalog.api.problems import documented
+from wentlive_catalog.api.shapes import Input, Output
 from wentlive_catalog.domain.tokens import ApiToken, Scope
 
 router = APIRouter(prefix="/tokens", tags=["tokens"])
 
 
-class TokenIn(BaseModel):
+class TokenIn(Input):
     name: Annotated[str, Field(min_length=1, max_length=100, examples=["backup script"])]
     """What it is for, so that you know it when you see it again."""
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=10, examples=[["read"]])]
     lifetime_days: Annotated[int, Field(ge=1, le=LONGEST_TOKEN.days)] = 90
 
 
-class TokenOut(BaseModel):
+class TokenOut(Output):
     token_id: str
     name: str
     scopes: list[Scope]
@@ -39,7 +40,7 @@ class NewTokenOut(TokenOut):
     """Send it as `Authorization: Bearer <token>`. It is told this once."""
 
 
-class TokenList(BaseModel):
+class TokenList(Output):
     items: list[TokenOut]
 
 

@@ -3,25 +3,26 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
 from wentlive_common.model import UtcDatetime
 
 from wentlive_catalog.api.context import Here, note
 from wentlive_catalog.api.etags import IfMatch, check_match, etag
 from wentlive_catalog.api.problems import documented
+from wentlive_catalog.api.shapes import Input, Output
 from wentlive_catalog.domain.users import Password, Role, User, Username
 
 router = APIRouter(prefix="/users", tags=["users"])
 
 
-class UserIn(BaseModel):
+class UserIn(Input):
     username: Annotated[Username, Field(examples=["ann"])]
     password: Annotated[Password, Field(examples=["correct horse battery staple"])]
     role: Role = "member"
 
 
-class UserChange(BaseModel):
+class UserChange(Input):
     """What is left out stays as it is."""
 
     role: Role | None = None
@@ -31,7 +32,7 @@ class UserChange(BaseModel):
     """A new one; they are signed out everywhere and their API tokens end."""
 
 
-class UserOut(BaseModel):
+class UserOut(Output):
     username: str
     role: Role
     disabled: bool
@@ -41,7 +42,7 @@ class UserOut(BaseModel):
     signed_in_at: UtcDatetime | None
 
 
-class UserList(BaseModel):
+class UserList(Output):
     items: list[UserOut]
 
 
