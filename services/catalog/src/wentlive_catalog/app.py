@@ -47,7 +47,7 @@ def build_app(context: Context, health: Health, metrics: CatalogMetrics, headers
         middleware=[
             Middleware(Gate, access=context.access, trail=context.trail, metrics=metrics, headers=headers),
             # A long playlist repeats its link on every third line: it shrinks to a thirtieth. Streams are left alone.
-            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
+            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=1),
             Middleware(Idempotency, answers=context.store.documents(ANSWERS), clock=context.clock),
         ],
     )

@@ -84,7 +84,7 @@ class Targets:
         secret = f"whsec_{b64encode(secrets.token_bytes(32)).decode()}" if kind == "webhook" else ""
         facts = {
             "target_id": new_ulid(), "username": username, "kind": kind, "secret": secret,
-            "url": self._carriers[kind].check(url), "created_at": self._clock.now(),
+            "url": await self._carriers[kind].check(url), "created_at": self._clock.now(),
         }  # fmt: skip
         return await self._targets.save(Target.model_validate(dict(wanted) | facts))
 

@@ -43,7 +43,7 @@ class WebhookCarrier:
         self._clock = clock
         self._private_networks = private_networks
 
-    def check(self, url: str) -> str:
+    async def check(self, url: str) -> str:
         try:
             parsed = httpx.URL(url)
         except httpx.InvalidURL as error:

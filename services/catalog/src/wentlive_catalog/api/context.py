@@ -53,7 +53,7 @@ class Context:
     """None when no watcher is set."""
 
 
-def context(request: Request) -> Context:
+async def context(request: Request) -> Context:
     found = request.app.state.context
     if not isinstance(found, Context):
         raise TypeError("the app was built without its context")
@@ -63,7 +63,7 @@ def context(request: Request) -> Context:
 Here = Annotated[Context, Depends(context)]
 
 
-def known(request: Request) -> Identity:
+def identity_of(request: Request) -> Identity:
     """Who is asking; the gate has seen to it that it is somebody."""
     identity = getattr(request.state, "identity", None)
     if not isinstance(identity, Identity):
@@ -71,11 +71,16 @@ def known(request: Request) -> Identity:
     return identity
 
 
-def authorized(request: Request) -> None:
+async def known(request: Request) -> Identity:
+    """`identity_of`, for routes; asynchronous, since FastAPI sends other dependencies through a thread each."""
+    return identity_of(request)
+
+
+async def authorized(request: Request) -> None:
     """Before every operation: may this person, with this token, do this? Raises Forbidden."""
     operation = getattr(request.scope.get("route"), "operation_id", None)
     if not is_open(operation):
-        known(request).check(operation)
+        identity_of(request).check(operation)
 
 
 def note(request: Request, **facts: str | None) -> None:

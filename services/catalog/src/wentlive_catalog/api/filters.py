@@ -24,7 +24,7 @@ Text = Annotated[
 ]
 
 
-def recording_filter(
+async def recording_filter(
     asker: Asker, creator: CreatorQuery = None, state: StateQuery = None, since: Since = None, until: Until = None,
     min_duration: MinDuration = None, max_duration: MaxDuration = None,
     min_bytes: Annotated[Bytes | None, Query()] = None, max_bytes: Annotated[Bytes | None, Query()] = None,

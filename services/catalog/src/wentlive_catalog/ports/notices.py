@@ -6,7 +6,7 @@ from wentlive_catalog.domain.notices import Delivery, Target
 
 
 class NewsCarrier(Protocol):
-    def check(self, url: str) -> str:
+    async def check(self, url: str) -> str:
         """The address as it is kept; raises InvalidInput, saying why it cannot be one."""
         ...
 
