@@ -32,7 +32,10 @@ from wentlive_common.logging import configure_logging
 PASSWORD = "correct horse battery"
 STORAGE = "DefaultEndpointsProtocol=http;AccountName=wentlive;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:9/wentlive;"
 BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
-WORDS = "ramen night quiet morning guitar painting market street cat garden piano chess baking river 日本語 café".split()
+WORDS = [
+    "ramen", "night", "quiet", "morning", "guitar", "painting", "market", "street", "cat", "garden", "piano", "chess",
+    "baking", "river", "日本語", "café",
+]  # fmt: skip
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -52,7 +55,8 @@ ASKED: dict[str, dict[str, str]] = {
 
 def recording(number: int, creators: int, chance: random.Random) -> Recording:
     who, at = chance.randrange(creators), BEGAN + timedelta(minutes=5 * number)
-    story = RecordingStory(f"creator_{who}", str(1000 + who), str(number + 1), at, title=" ".join(chance.sample(WORDS, 4)))
+    title = " ".join(chance.sample(WORDS, 4))
+    story = RecordingStory(f"creator_{who}", str(1000 + who), str(number + 1), at, title=title)
     known: Recording | None = None
     parts = [
         story.part(n + 1, size=chance.randrange(2**30), duration=chance.random() * 4000, fragments=900, closed=True)
@@ -149,7 +153,8 @@ def rss_mb(pid: int) -> float:
 
 def show(took: dict[str, list[float]]) -> dict[str, dict[str, float]]:
     table: dict[str, dict[str, float]] = {}
-    for name, times in {**took, "all": [t for times in took.values() for t in times]}.items():
+    everything = [one for each in took.values() for one in each]
+    for name, times in {**took, "all": everything}.items():
         cuts = statistics.quantiles(times, n=100)
         table[name] = {"p50": round(cuts[49], 1), "p95": round(cuts[94], 1), "p99": round(cuts[98], 1)}
         print(f"{name:>18}  p50 {cuts[49]:7.1f} ms  p95 {cuts[94]:7.1f} ms  p99 {cuts[98]:7.1f} ms  ({len(times)})")
@@ -161,7 +166,8 @@ async def bench(options: argparse.Namespace, folder: Path) -> None:
     began = time.perf_counter()
     await fill(SecretStr(url), options.recordings, options.creators)
     filled = time.perf_counter() - began
-    print(f"{options.recordings} recordings of {options.creators} creators stored in {filled:.0f} s: {url.split(':')[0]}")
+    database = url.split(":")[0]
+    print(f"{options.recordings} recordings of {options.creators} creators stored in {filled:.0f} s: {database}")
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(url, options.port))
     server.start()
     try:

@@ -1,7 +1,8 @@
-"""The `wentlive` command: `demo`, `up` and `doctor`."""
+"""The `wentlive` command: `demo`, `up`, `doctor` and `catalog`."""
 
 import argparse
 import asyncio
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ from wentlive_common.errors import WentliveError
 from wentlive_common.lifecycle import stop_on_signals, wait_any
 from wentlive_common.logging import configure_logging
 
-from wentlive_devkit.configuration import ADMIN
+from wentlive_devkit.configuration import ADMIN, catalog_environment
 from wentlive_devkit.demo import narrate, play_story
 from wentlive_devkit.doctor import examine, report
 from wentlive_devkit.stack import Stack, StackOptions
@@ -21,6 +22,8 @@ HOME = Path(".wentlive")
 def main() -> None:
     arguments = _parser().parse_args()
     configure_logging("wentlive", level="WARNING")
+    if arguments.command == "catalog":
+        sys.exit(_catalog(arguments))
     try:
         sys.exit(asyncio.run(_run(arguments)))
     except WentliveError as error:
@@ -46,7 +49,20 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--data", type=Path, default=folder, help=f"the folder for all data ({folder})")
     doctor = commands.add_parser("doctor", help="what this machine has and what it lacks")
     doctor.add_argument("--data", type=Path, default=HOME / "data", help="the folder that data would go to")
+    catalog = commands.add_parser("catalog", help="rebuild, check or move the library, while `wentlive up` runs")
+    catalog.add_argument("--data", type=Path, default=HOME / "data", help="the folder that the data is in")
+    catalog.add_argument("task", nargs=argparse.REMAINDER, help="rebuild | check | move --to URL")
     return parser
+
+
+def _catalog(arguments: argparse.Namespace) -> int:
+    """The service's own commands, over what `up` keeps in its folder."""
+    folder = arguments.data.resolve()
+    if not (folder / "secrets").is_dir():
+        print(f"wentlive: there is no library in {folder}; name its folder with --data", file=sys.stderr)
+        return 1
+    command = [sys.executable, "-m", "wentlive_catalog", *(arguments.task or ["--help"])]
+    return subprocess.run(command, env=catalog_environment(folder), check=False).returncode
 
 
 async def _run(arguments: argparse.Namespace) -> int:

@@ -90,6 +90,12 @@ def _in_azure(arm_url: str, run: str) -> dict[str, str]:
     return settings | {f"{prefix}RUNTIME": "aci", f"{prefix}STOP_RECORDERS": "true"}
 
 
+def catalog_environment(folder: Path) -> dict[str, str]:
+    """What a command over the catalog's own store and storage needs; storage has to be running."""
+    plain = {"WENTLIVE_CATALOG_STORE_URL": _database(folder, "catalog"), SECRETS_DIR: str(folder / "secrets")}
+    return _inherited() | plain
+
+
 _BRISK = {
     "WENTLIVE_WATCHER_CHECK_INTERVAL": "1",
     "WENTLIVE_WATCHER_CONFIRM_INTERVAL": "1",
