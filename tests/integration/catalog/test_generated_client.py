@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,7 +49,7 @@ def address(server_thread: Any, tmp_path_factory: pytest.TempPathFactory) -> Gen
 
 
 @asynccontextmanager
-async def served(folder: Path) -> Any:
+async def served(folder: Path) -> AsyncGenerator[tuple[str, str]]:
     chosen = CatalogSettings(
         port=0, store_url=SecretStr(f"sqlite://{folder}/catalog.db"), service_token=SecretStr("service-token"),
         storage_connection_string=SecretStr(STORAGE), admin_password=SecretStr("correct horse"),

@@ -21,7 +21,8 @@ from wentlive_common.errors import Transient
 OPEN = {"/livez", "/readyz", "/metrics", "/login", "/setup", "/api/v1/setup", "/static/app.css"}
 ULID = "01arz3ndektsv4rrffq69g5fav"
 PLACES = {
-    "recording_id": ULID, "token_id": ULID, "link_id": ULID, "target_id": ULID, "handle": "owl", "part": "a1-p1", "username": "ann",
+    "recording_id": ULID, "token_id": ULID, "link_id": ULID, "target_id": ULID, "handle": "owl", "part": "a1-p1",
+    "username": "ann",
     "session_id": "0" * 16, "token": "x" * 32, "form": "csv",
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from wentlive_catalog.api.context import Asker, Here, RecordingId, note
 from wentlive_catalog.api.etags import IfMatch, check_match, etag
 from wentlive_catalog.api.problems import Problem, documented, problem_of
 from wentlive_catalog.api.schemas import RecordingOut, recording_out
-from wentlive_catalog.api.shapes import Input, Output
+from wentlive_catalog.api.shapes import Input, Line, Output
 from wentlive_catalog.domain.recordings import Recording
 from wentlive_catalog.keeping import Keeping
 
@@ -26,7 +26,7 @@ Act = Literal["pin", "unpin", "stop", "delete", "restore"]
 class RecordingChange(Input):
     """What is left out stays as it is."""
 
-    name: Annotated[str | None, Field(max_length=200, examples=["The ramen night"])] = None
+    name: Annotated[Line | None, Field(max_length=200, examples=["The ramen night"])] = None
     """What you call it; an empty one gives the live's title back."""
     pinned: bool | None = None
     """Retention leaves it alone."""

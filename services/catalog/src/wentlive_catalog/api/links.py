@@ -12,7 +12,7 @@ from wentlive_common.model import UtcDatetime
 
 from wentlive_catalog.api.context import Asker, Context, Here, WantedRecording, note
 from wentlive_catalog.api.problems import documented
-from wentlive_catalog.api.shapes import Input, Output
+from wentlive_catalog.api.shapes import Input, Line, Output
 from wentlive_catalog.domain.links import PartFilter, SharedLink
 
 router = APIRouter(tags=["links"])
@@ -28,7 +28,7 @@ class SharedLinkIn(Input):
     """Only this part; null for the whole recording."""
     download: bool = True
     """Whether files may be saved, besides being watched."""
-    note: Annotated[str, Field(max_length=200, examples=["for Nora"])] = ""
+    note: Annotated[Line, Field(max_length=200, examples=["for Nora"])] = ""
     """Only you read it."""
 
 

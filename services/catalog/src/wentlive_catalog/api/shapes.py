@@ -1,6 +1,11 @@
 """What all shapes of the API have in common."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""Text that stays on one line, wherever it is shown, written or sent to."""
 
 
 class Input(BaseModel):

@@ -12,14 +12,14 @@ from wentlive_common.model import UtcDatetime
 from wentlive_catalog.access import LONGEST_TOKEN
 from wentlive_catalog.api.context import Asker, Here, note
 from wentlive_catalog.api.problems import documented
-from wentlive_catalog.api.shapes import Input, Output
+from wentlive_catalog.api.shapes import Input, Line, Output
 from wentlive_catalog.domain.tokens import ApiToken, Scope
 
 router = APIRouter(prefix="/tokens", tags=["tokens"])
 
 
 class TokenIn(Input):
-    name: Annotated[str, Field(min_length=1, max_length=100, examples=["backup script"])]
+    name: Annotated[Line, Field(min_length=1, max_length=100, examples=["backup script"])]
     """What it is for, so that you know it when you see it again."""
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=10, examples=[["read"]])]
     lifetime_days: Annotated[int, Field(ge=1, le=LONGEST_TOKEN.days)] = 90
