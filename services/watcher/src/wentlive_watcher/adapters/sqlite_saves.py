@@ -62,7 +62,8 @@ class SqliteSaves:
             # A row that would have the creator of another is left as it is.
             rows = await connection.execute_fetchall(
                 """UPDATE OR IGNORE watches
-                SET body = json_set(saved.value ->> 2, '$.wishes', json(coalesce(body -> '$.wishes', '{}'))), claim = NULL, claimed_by = NULL, leased_until = '', asked_at = NULL
+                SET body = json_set(saved.value ->> 2, '$.wishes', json(coalesce(body -> '$.wishes', '{}'))),
+                claim = NULL, claimed_by = NULL, leased_until = '', asked_at = NULL
                 FROM json_each(?) AS saved
                 WHERE handle = saved.value ->> 0 AND claim = saved.value ->> 1
                 RETURNING handle""",
