@@ -26,6 +26,7 @@ from wentlive_catalog.settings import CatalogSettings
 from wentlive_catalog.stores import open_store
 from wentlive_catalog.testing import RecordingStory
 from wentlive_common.bus.memory import InMemoryBus
+from wentlive_common.events import RecordingData
 from wentlive_common.lifecycle import stop_on_signals
 from wentlive_common.logging import configure_logging
 
@@ -64,6 +65,7 @@ def recording(number: int, creators: int, chance: random.Random) -> Recording:
     ]
     over = story.failed(at, "no stream") if number % 50 == 0 else story.completed(at + timedelta(hours=1))
     for event in (*(story.part_closed(part) for part in parts), over):
+        assert isinstance(event.data, RecordingData)
         known = recorded(known, event.data)
     assert known is not None
     return known

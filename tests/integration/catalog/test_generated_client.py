@@ -72,7 +72,11 @@ async def served(folder: Path) -> AsyncGenerator[tuple[str, str]]:
 
 def test_a_generated_client_runs_an_evening(package: str, address: tuple[str, str]) -> None:
     url, token = address
-    client = importlib.import_module(package).AuthenticatedClient(base_url=url, token=token)
+    with importlib.import_module(package).AuthenticatedClient(base_url=url, token=token) as client:
+        run_evening(package, client, url)
+
+
+def run_evening(package: str, client: Any, url: str) -> None:
     models = importlib.import_module(f"{package}.models")
 
     def call(tag: str, operation: str, **arguments: Any) -> Any:
