@@ -1,10 +1,12 @@
 """Fills .env.example in with new secrets, so that nobody invents passwords and none is the same on two machines.
 
-    python3 deploy/compose/make_env.py
+    python3 deploy/compose/make_env.py           # for real use
+    python3 deploy/compose/make_env.py --demo    # with a simulated TikTok beside it
 
 Needs nothing but Python 3.11.
 """
 
+import argparse
 import base64
 import os
 import secrets
@@ -16,6 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 STORAGE_KEY = "WENTLIVE_STORAGE_KEY"
 STORAGE_KEY_BYTES = 64
 PASSWORD_BYTES = 16
+DEMO = """
+# A simulated TikTok instead of the real one.
+COMPOSE_PROFILES=demo
+WENTLIVE_TIKTOK_URL=http://tiktok:8080
+"""
 
 
 def filled(example: str) -> str:
@@ -45,10 +52,14 @@ def write_private(path: Path, text: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    folder = Path(arguments[0]) if arguments else ROOT
-    target = folder / ".env"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT, help="where .env goes; beside docker-compose.yml")
+    parser.add_argument("--demo", action="store_true", help="record a simulated TikTok instead of the real one")
+    chosen = parser.parse_args(arguments)
+    target = chosen.folder / ".env"
+    text = filled((ROOT / ".env.example").read_text(encoding="utf-8"))
     try:
-        write_private(target, filled((ROOT / ".env.example").read_text(encoding="utf-8")))
+        write_private(target, text + DEMO if chosen.demo else text)
     except FileExistsError:
         sys.stderr.write(
             f"{target} exists and is left as it is: the servers' data can be opened with its passwords only.\n"

@@ -1,4 +1,4 @@
-"""The script beside docker-compose.yml, loaded from where it lies: it belongs to no package."""
+"""The scripts under deploy/, loaded from where they lie: they belong to no package."""
 
 import importlib.util
 from pathlib import Path
@@ -6,14 +6,28 @@ from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[3] / "deploy" / "compose" / "make_env.py"
+DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 
 
-@pytest.fixture
-def make_env() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("wentlive_make_env", SCRIPT)
+def script(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"wentlive_{Path(path).stem}", DEPLOY / path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def make_env() -> ModuleType:
+    return script("compose/make_env.py")
+
+
+@pytest.fixture
+def pin() -> ModuleType:
+    return script("images/pin.py")
+
+
+@pytest.fixture
+def estimate() -> ModuleType:
+    return script("azure/estimate.py")

@@ -16,7 +16,7 @@ def test_every_value_is_filled_in_for_the_owner_alone(make_env, tmp_path):
     assert len(base64.b64decode(values["WENTLIVE_STORAGE_KEY"], validate=True)) == 64
     made = {name: value for name, value in values.items() if "${" not in value and name != "WENTLIVE_STORAGE_KEY"}
     assert all(re.fullmatch(r"[0-9a-f]{32}", value) for value in made.values())
-    assert len(set(made.values())) == len(made) == 4
+    assert len(set(made.values())) == len(made) == 5
 
 
 def test_no_two_machines_share_a_secret(make_env, tmp_path):
@@ -32,3 +32,11 @@ def test_an_existing_file_is_left_alone(make_env, tmp_path, capsys):
     assert make_env.main([str(tmp_path)]) == 1
     assert (tmp_path / ".env").read_text() == "kept"
     assert "left as it is" in capsys.readouterr().err
+
+
+def test_a_demo_asks_a_simulator_and_nothing_else_does(make_env, tmp_path):
+    (tmp_path / "demo").mkdir()
+    assert make_env.main([str(tmp_path / "demo"), "--demo"]) == 0
+    lines = (tmp_path / "demo" / ".env").read_text().splitlines()
+    assert {"COMPOSE_PROFILES=demo", "WENTLIVE_TIKTOK_URL=http://tiktok:8080"} <= set(lines)
+    assert not {"COMPOSE_PROFILES", "WENTLIVE_TIKTOK_URL"} & written(make_env, tmp_path).keys()

@@ -46,10 +46,18 @@ class TikTokSimulator:
     @classmethod
     @asynccontextmanager
     async def start(
-        cls, scenario: Scenario, port: int = 0, clock: Clock | None = None, *, waiting: bool = False
+        cls,
+        scenario: Scenario,
+        port: int = 0,
+        clock: Clock | None = None,
+        *,
+        waiting: bool = False,
+        host: str = HOST,
+        public_url: str | None = None,
     ) -> AsyncGenerator[Self]:
         """Serves on 127.0.0.1 while the body runs; port 0 takes a free one.
 
+        `host` and `public_url` are for a container: where to listen, and where the links in its answers lead.
         The scenario's lives count from now or, when `waiting`, from `POST /_sim/begin`.
         """
         world = World(scenario, clock or SystemClock())
@@ -59,11 +67,11 @@ class TikTokSimulator:
         async with AsyncExitStack() as stack:
             stack.enter_context(breaking_off_is_no_error())
             studio = await stack.enter_async_context(open_studio(scenario))
-            bound = await stack.enter_async_context(serve_http(edge, HOST, port, drain_seconds=1))
+            bound = await stack.enter_async_context(serve_http(edge, host, port, drain_seconds=1))
             # Before the server drains: what viewers wait for ends first.
             stack.callback(studio.stop)
             stack.callback(world.close)
-            base_url = f"http://{HOST}:{bound}"
+            base_url = public_url or f"http://{HOST}:{bound}"
             edge.app = _Site(world, studio, base_url).app()
             yield cls(base_url=base_url, world=world)
 
