@@ -1,9 +1,12 @@
 """The catalog's settings, from `WENTLIVE_CATALOG_*`."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from pydantic import Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
+from wentlive_common.origin import storage_of_origin
 from wentlive_common.settings import Settings
 
 from wentlive_catalog.domain.users import Username
@@ -67,3 +70,7 @@ class CatalogSettings(Settings):
         if any(not source or set(source) & set(" ;,'\"\r\n") for source in value):
             raise ValueError("each image source is one URL without quotes, spaces, commas and semicolons")
         return value
+
+    @classmethod
+    def from_origin(cls, environment: Mapping[str, str]) -> dict[str, Any]:
+        return storage_of_origin(environment)

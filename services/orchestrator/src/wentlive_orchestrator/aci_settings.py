@@ -1,8 +1,9 @@
 """Where and how recorders run as container groups in Azure."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, HttpUrl, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr, StringConstraints, model_validator
 from wentlive_common.model import Model, Seconds
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -55,10 +56,13 @@ class AciSettings(Model):
     delete_patience: Annotated[Seconds, Field(gt=0)] = 300.0
     """A group that is still there this long after it was first told to go is shown as undeletable."""
     arm_url: HttpUrl = HttpUrl("https://management.azure.com")
-    credential: Literal["default", "managed_identity", "simulator"] = "default"
+    credential: Literal["default", "managed_identity", "client_secret", "simulator"] = "default"
     """`default` is the chain of azure-identity (environment, workload, managed identity, `az login`)."""
     client_id: str | None = None
-    """Of the orchestrator's own user-assigned identity, for `managed_identity`."""
+    """Of the orchestrator's own user-assigned identity, for `managed_identity`; of its app, for `client_secret`."""
+    tenant_id: str | None = None
+    client_secret: SecretStr | None = None
+    """An app's password, for an orchestrator outside Azure. An identity is better: it has none."""
 
     @model_validator(mode="after")
     def _no_token_in_clear(self) -> "AciSettings":
@@ -68,6 +72,18 @@ class AciSettings(Model):
             raise ValueError("the simulator's credential is for an arm_url on this machine only")
         return self
 
+    @model_validator(mode="after")
+    def _has_its_secret(self) -> "AciSettings":
+        if self.credential == "client_secret" and not all(self.app):
+            raise ValueError("credential client_secret needs tenant_id, client_id and client_secret")
+        return self
+
+    @property
+    def app(self) -> tuple[str, str, str]:
+        """Tenant, client and password, for `client_secret`; empty where one is not set."""
+        secret = self.client_secret.get_secret_value() if self.client_secret else ""
+        return self.tenant_id or "", self.client_id or "", secret
+
     @property
     def simulated(self) -> bool:
         return self.credential == "simulator"
@@ -75,3 +91,25 @@ class AciSettings(Model):
     @property
     def registry(self) -> str:
         return self.image.partition("/")[0]
+
+
+_OF_ORIGIN = {
+    "SUBSCRIPTION_ID": "subscription_id",
+    "RESOURCE_GROUP": "resource_group",
+    "CREDENTIAL_TENANT_ID": "tenant_id",
+    "CREDENTIAL_CLIENT_ID": "client_id",
+    "CREDENTIAL_CLIENT_SECRET": "client_secret",
+}
+
+
+def aci_of_origin(environment: Mapping[str, str]) -> dict[str, Any]:
+    """What tiktok-stream-recording's names say. Its `IMAGE_NAME` has to hold a digest: `recorder@sha256:…`."""
+    found: dict[str, Any] = {ours: environment[name] for name, ours in _OF_ORIGIN.items() if name in environment}
+    if "client_secret" in found:
+        found["credential"] = "client_secret"
+    if "LOCATION" in environment:
+        # Azure writes a region both ways: `West Europe` and `westeurope`.
+        found["regions"] = [environment["LOCATION"].replace(" ", "").lower()]
+    if "CONTAINER_REGISTRY_NAME" in environment and "IMAGE_NAME" in environment:
+        found["image"] = f"{environment['CONTAINER_REGISTRY_NAME'].lower()}.azurecr.io/{environment['IMAGE_NAME']}"
+    return found

@@ -1,14 +1,16 @@
 """What can be set about the orchestrator, by environment variables that begin with `WENTLIVE_ORCHESTRATOR_`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, HttpUrl, SecretStr, StringConstraints, model_validator
 from pydantic_settings import SettingsConfigDict
 from wentlive_common.model import Seconds
+from wentlive_common.origin import storage_of_origin
 from wentlive_common.settings import Settings
 
-from wentlive_orchestrator.aci_settings import AciSettings
+from wentlive_orchestrator.aci_settings import AciSettings, aci_of_origin
 from wentlive_orchestrator.costs import BudgetLimits
 from wentlive_orchestrator.domain import Policy, PriceTable
 from wentlive_orchestrator.registry_settings import RegistrySettings
@@ -82,3 +84,9 @@ class OrchestratorSettings(Settings):
     @property
     def recorder_env(self) -> dict[str, str]:
         return {f"WENTLIVE_RECORDER_{name.upper()}": value for name, value in self.recorder.items()}
+
+    @classmethod
+    def from_origin(cls, environment: Mapping[str, str]) -> dict[str, Any]:
+        """The names about Azure count for the runtime `aci` only: they are words that others use too."""
+        wants_aci = environment.get("WENTLIVE_ORCHESTRATOR_RUNTIME", "").lower() == "aci"
+        return storage_of_origin(environment) | ({"aci": aci_of_origin(environment)} if wants_aci else {})

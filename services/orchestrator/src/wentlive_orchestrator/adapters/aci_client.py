@@ -9,7 +9,7 @@ from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline import PipelineRequest
 from azure.core.pipeline.policies import SansIOHTTPPolicy
-from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
+from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential, ManagedIdentityCredential
 from azure.mgmt.containerinstance.aio import ContainerInstanceManagementClient
 
 from wentlive_orchestrator.aci_settings import AciSettings
@@ -54,6 +54,9 @@ async def open_credential(settings: AciSettings) -> AsyncGenerator[AsyncTokenCre
             yield SimulatorCredential()
         case "managed_identity":
             async with ManagedIdentityCredential(client_id=settings.client_id) as credential:
+                yield credential
+        case "client_secret":
+            async with ClientSecretCredential(*settings.app) as credential:
                 yield credential
         case "default":
             async with DefaultAzureCredential(managed_identity_client_id=settings.client_id) as credential:
