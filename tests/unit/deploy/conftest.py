@@ -1,6 +1,7 @@
 """The scripts under deploy/, loaded from where they lie: they belong to no package."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +15,8 @@ def script(path: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # Where a dataclass looks for its own module.
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
@@ -31,3 +34,8 @@ def pin() -> ModuleType:
 @pytest.fixture
 def estimate() -> ModuleType:
     return script("azure/estimate.py")
+
+
+@pytest.fixture
+def fill_parameters() -> ModuleType:
+    return script("azure/fill_parameters.py")
