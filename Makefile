@@ -62,10 +62,11 @@ azure-check: runtime ## Try one container group in a real subscription (docs/azu
 bench: peers rabbitmq azurite mongodb checkers ## Run the benchmarks and print their tables
 	@for script in tests/benchmarks/*/bench_*.py; do echo "== $$script"; $(RUN)/python $$script; done
 
-docs: develop ## Write the generated documents anew (events, manifest, REST API, state diagrams)
+docs: develop ## Write the generated documents anew (events, manifest, REST API, settings, state diagrams)
 	@$(RUN)/python -m wentlive_common.asyncapi > docs/asyncapi.yaml
 	@$(RUN)/python -m wentlive_common.manifest > docs/recording.schema.json
 	@$(RUN)/python -m wentlive_catalog.openapi > docs/openapi.json
+	@$(RUN)/python -m wentlive_devkit.settings_reference > docs/configuration.md
 	@$(RUN)/python -m wentlive_orchestrator.state_diagram > docs/recording-states.md
 
 vendor: develop ## Fetch the web app's third-party assets again and verify them

@@ -1,4 +1,4 @@
-"""What recording so many creators costs a month in Azure: recorders and storage, by the formula in docs/azure-deployment.md.
+"""What recording so many creators costs a month in Azure, by the formula in docs/azure-deployment.md.
 
     python3 deploy/azure/estimate.py 10 100 1000
     python3 deploy/azure/estimate.py 250 --hours-per-day 2 --megabits 4 --keep-months 12 --vcpu 0.5

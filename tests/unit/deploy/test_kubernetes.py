@@ -63,7 +63,7 @@ def test_a_service_is_restricted_probed_and_bounded(name):
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_plain_environment_holds_real_settings_and_no_secret(name):
-    prefix = str(SERVICES[name].model_config["env_prefix"])
+    prefix = str(SERVICES[name].model_config.get("env_prefix"))
     [container] = pod(name)["containers"]
     environment = {entry["name"]: entry["value"] for entry in container["env"]}
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
