@@ -9,6 +9,12 @@ RUN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
+SERVICES := catalog orchestrator recorder watcher
+BUILT := $(SERVICES:%=services/%) libs/devkit
+VERSION = $(shell python3 deploy/release/version.py)
+BUILD_ARGS = $(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) --build-arg VERSION=$(VERSION) \
+  --build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+
 PYTEST_ARGS ?=
 ARGS ?=
 BROKER := $(if $(filter --solo,$(ARGS)),,rabbitmq)
@@ -19,7 +25,7 @@ define sync
   || { echo "installing Python packages into .venv (uv, ~10 s)" >&2; $(UV) sync --quiet --locked $(1); }
 endef
 
-.PHONY: help demo up doctor smoke azure-check test torture check fmt bench docs vendor clean runtime develop peers uv rabbitmq azurite mongodb checkers
+.PHONY: help demo up doctor smoke azure-check test torture check fmt bench docs vendor images sbom publish clean runtime develop peers uv rabbitmq azurite mongodb checkers
 
 # They stop before installing more when RabbitMQ cannot be had; the doctor then says so, and tests that need it are skipped.
 demo up smoke: BOOTSTRAP += --required
@@ -71,6 +77,33 @@ docs: develop ## Write the generated documents anew (events, manifest, REST API,
 
 vendor: develop ## Fetch the web app's third-party assets again and verify them
 	@$(RUN)/python libs/devkit/vendor.py $(ARGS)
+
+images: ## Build every image with Docker (PYTHON_IMAGE=... for another base)
+	@for image in $(BUILT); do \
+	  echo "== wentlive-$${image##*/}" >&2; \
+	  docker build --quiet $(BUILD_ARGS) --tag wentlive-$${image##*/}:local --file $$image/Dockerfile .; \
+	done
+	@docker tag wentlive-devkit:local wentlive-simulator:local
+
+sbom: uv ## Write what each image holds of Python packages, from the lock, to dist/sbom (CycloneDX)
+	@mkdir -p dist/sbom
+	@for service in $(SERVICES); do \
+	  $(UV) export --quiet --locked --no-default-groups --package wentlive-$$service --format cyclonedx1.5 \
+	    --preview-features sbom-export --output-file dist/sbom/$$service.cdx.json > /dev/null; \
+	done
+	@ls dist/sbom
+
+publish: ## Build the images on today's base and push them (IMAGES=registry/name; docs/releases.md)
+	@test -n "$(IMAGES)" || { echo "say where: make publish IMAGES=ghcr.io/somebody/wentlive" >&2; exit 2; }
+	@mkdir -p dist && : > dist/images.txt
+	@base="$$(python3 deploy/images/pin.py | sed -n 's/^WENTLIVE_PYTHON_IMAGE=//p')"; test -n "$$base"; \
+	for service in $(SERVICES); do \
+	  docker buildx build --push --sbom=true --provenance=mode=max $(BUILD_ARGS) --build-arg PYTHON_IMAGE="$$base" \
+	    --tag "$(IMAGES)-$$service:$(VERSION)" --file services/$$service/Dockerfile --metadata-file dist/$$service.json .; \
+	  digest="$$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["containerimage.digest"])' dist/$$service.json)"; \
+	  echo "$(IMAGES)-$$service@$$digest" >> dist/images.txt; \
+	done
+	@cat dist/images.txt
 
 clean: ## Remove what the other targets made here, but not your data
 	rm -rf .venv .tools .pytest_cache .ruff_cache .hypothesis .import_linter_cache .wentlive/demo

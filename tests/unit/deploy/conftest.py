@@ -39,3 +39,8 @@ def estimate() -> ModuleType:
 @pytest.fixture
 def fill_parameters() -> ModuleType:
     return script("azure/fill_parameters.py")
+
+
+@pytest.fixture
+def version() -> ModuleType:
+    return script("release/version.py")
