@@ -56,6 +56,7 @@ def test_the_catalog_takes_storage_too(monkeypatch):
     for name in ("STORE_URL", "ADMIN_PASSWORD", "SERVICE_TOKEN"):
         monkeypatch.setenv(f"WENTLIVE_CATALOG_{name}", "sqlite:////x.db")
     settings = CatalogSettings()  # pyright: ignore[reportCallIssue]
+    assert settings.storage_connection_string is not None
     assert "AccountName=acct;" in settings.storage_connection_string.get_secret_value()
 
 
