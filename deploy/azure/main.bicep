@@ -124,8 +124,8 @@ module storage 'modules/storage.bicep' = {
     origins: ['https://catalog.${platform.outputs.domain}']
     coolAfterDays: coolAfterDays
     allowSharedKeyAccess: allowSharedKeyAccess
-    readerId: identities.outputs.catalogPrincipalId
-    writerId: identities.outputs.orchestratorPrincipalId
+    catalogId: identities.outputs.catalogPrincipalId
+    orchestratorId: identities.outputs.orchestratorPrincipalId
   }
 }
 

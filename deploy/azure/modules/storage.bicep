@@ -7,8 +7,8 @@ param token string
 param origins array
 param coolAfterDays int
 param allowSharedKeyAccess bool
-param readerId string
-param writerId string
+param catalogId string
+param orchestratorId string
 
 resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   name: 'st${token}'
@@ -70,30 +70,20 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05
   }
 }
 
-// Storage Blob Data Reader: what a link made by identity may show.
-resource reads 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+// Storage Blob Data Contributor: what a grant may let a recorder write; and the catalog erases what its bin held long enough,
+// and keeps beside the recordings what it is rebuilt from.
+resource writes 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for writer in [catalogId, orchestratorId]: {
   scope: recordings
-  name: guid(recordings.id, readerId, '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1')
+  name: guid(recordings.id, writer, 'ba92f5b4-2d11-453d-a403-e96b0029c9fe')
   properties: {
-    principalId: readerId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1')
-  }
-}
-
-// Storage Blob Data Contributor: what a grant made by identity may let a recorder write.
-resource writes 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: recordings
-  name: guid(recordings.id, writerId, 'ba92f5b4-2d11-453d-a403-e96b0029c9fe')
-  properties: {
-    principalId: writerId
+    principalId: writer
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'ba92f5b4-2d11-453d-a403-e96b0029c9fe')
   }
-}
+}]
 
 // Storage Blob Delegator: to sign links and grants without the account's key.
-resource signs 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for signer in [readerId, writerId]: {
+resource signs 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for signer in [catalogId, orchestratorId]: {
   scope: account
   name: guid(account.id, signer, 'db58b8e5-c6ad-4a2a-8342-4190687cbf4a')
   properties: {

@@ -32,7 +32,6 @@ ROLES = {
     "c2f4ef07-c644-48eb-af81-4b1b4947fb11": "AcrDelete",
     "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
-    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
     "db58b8e5-c6ad-4a2a-8342-4190687cbf4a": "Storage Blob Delegator",
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
 }
