@@ -24,7 +24,7 @@ STORAGE = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
     "BlobEndpoint=http://127.0.0.1:9/devstoreaccount1;"
 )
-DEADLINE = 25.0
+DEADLINE = 60.0
 
 
 def free_port() -> int:
