@@ -12,9 +12,9 @@ from typing import Any
 import av
 import pytest
 from wentlive_common.job import ReportAnswer
+from wentlive_common.mp4.boxes import boxes
 from wentlive_devkit.tiktok.scenario import CreatorScript, LiveScript, MediaScript, Scenario
 from wentlive_devkit.tiktok.server import TikTokSimulator
-from wentlive_recorder.mp4.boxes import boxes
 
 HANDLE = "ada.paints"
 

@@ -10,6 +10,7 @@ import av
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wentlive_common.mp4.boxes import boxes, find
 from wentlive_devkit.rig.film import has_readers, judge
 from wentlive_devkit.tiktok.clip import ClipPlan, encode
 from wentlive_devkit.tiktok.playout import Playout
@@ -17,7 +18,6 @@ from wentlive_devkit.tiktok.scenario import MediaScript
 from wentlive_recorder.decoder import SampleDecoder
 from wentlive_recorder.errors import CorruptFlv, MuxFailed
 from wentlive_recorder.flv import FlvReader, Tag
-from wentlive_recorder.mp4.boxes import boxes, find
 from wentlive_recorder.muxer import PartMuxer
 from wentlive_recorder.samples import AudioConfig, AudioSample, VideoConfig, VideoSample
 from wentlive_recorder.splitter import Start, Write

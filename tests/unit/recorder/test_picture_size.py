@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wentlive_common.mp4.boxes import find
+from wentlive_common.mp4.movie import init_segment
 from wentlive_recorder.errors import CorruptFlv, MuxFailed
-from wentlive_recorder.mp4.boxes import find
-from wentlive_recorder.mp4.movie import init_segment
 from wentlive_recorder.mp4.picture import Picture, picture
 from wentlive_recorder.mp4.tracks import tracks_of, video_track
 from wentlive_recorder.samples import CodecId, VideoConfig

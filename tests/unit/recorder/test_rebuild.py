@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wentlive_common.fragment_index import FragmentIndex, IndexFragment, make_header
+from wentlive_common.mp4.run import KEY, NO_KEY, Run
 from wentlive_recorder.errors import FinishedAlready, NothingRecorded, NotRebuildable
 from wentlive_recorder.mp4.moof import pack_moof, unpack_moof
 from wentlive_recorder.mp4.rebuild import Rebuilt, rebuild
-from wentlive_recorder.mp4.run import KEY, NO_KEY, Run
 
 REFUSALS = (NothingRecorded, NotRebuildable, FinishedAlready)
 

@@ -5,11 +5,11 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from wentlive_recorder.mp4.boxes import box, boxes, find, in_pieces, long_box, size_of
-from wentlive_recorder.mp4.column import Column
-from wentlive_recorder.mp4.run import KEY, NO_KEY, Run
-from wentlive_recorder.mp4.sample_table import SampleTable
-from wentlive_recorder.mp4.tracks import Track
+from wentlive_common.mp4.boxes import box, boxes, find, in_pieces, long_box, size_of
+from wentlive_common.mp4.column import Column
+from wentlive_common.mp4.run import KEY, NO_KEY, Run
+from wentlive_common.mp4.sample_table import SampleTable
+from wentlive_common.mp4.track import Track
 
 MIB = 1024 * 1024
 VIDEO, SOUND = Track(1, 90_000, True, "avc1", box(b"stsd")), Track(2, 44_100, False, "mp4a", box(b"stsd"))

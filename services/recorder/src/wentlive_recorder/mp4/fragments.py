@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Sequence
 from operator import sub
 
+from wentlive_common.mp4.movie import init_segment
+from wentlive_common.mp4.run import KEY, NO_KEY, Run
+from wentlive_common.mp4.sample_table import SampleTable
+from wentlive_common.mp4.track import Track
+
 from wentlive_recorder.errors import MuxFailed
 from wentlive_recorder.fragment import Ending, Fragment
 from wentlive_recorder.mp4.moof import MDAT_HEADER, pack_moof
-from wentlive_recorder.mp4.movie import ending, init_segment
-from wentlive_recorder.mp4.run import KEY, NO_KEY, Run
-from wentlive_recorder.mp4.sample_table import SampleTable
-from wentlive_recorder.mp4.tracks import Track
+from wentlive_recorder.mp4.movie import ending
 
 _LIKELY_LONGEST = 0.25
 """Seconds; what a picture lasted longer was a hole in the stream."""

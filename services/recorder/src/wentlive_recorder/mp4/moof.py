@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from struct import Struct, pack, unpack_from
 
+from wentlive_common.mp4.run import Run
+
 from wentlive_recorder.errors import NotRebuildable
-from wentlive_recorder.mp4.run import Run
 
 MDAT_HEADER = 8
 _MOOF = Struct(">I4sI4sII")

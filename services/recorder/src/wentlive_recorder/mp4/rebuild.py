@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from wentlive_common.fragment_index import FragmentIndex, IndexFragment
+from wentlive_common.mp4.movie import FINISHED_HEAD, HEAD
+from wentlive_common.mp4.run import Run
 
 from wentlive_recorder.errors import FinishedAlready, NothingRecorded, NotRebuildable
 from wentlive_recorder.fragment import Ending, MediaInfo
 from wentlive_recorder.mp4.fragments import Books
 from wentlive_recorder.mp4.moof import MDAT_HEADER, unpack_moof
-from wentlive_recorder.mp4.movie import FINISHED_HEAD, HEAD, media_info
-from wentlive_recorder.mp4.run import Run
+from wentlive_recorder.mp4.movie import media_info
 from wentlive_recorder.mp4.tracks import tracks_of
 
 Read = Callable[[int, int], Awaitable[bytes]]

@@ -1,13 +1,14 @@
 """What an MP4 says of a track before its first sample: how it is coded, and how fast its clock runs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from struct import error as StructError
 from struct import unpack_from
 
+from wentlive_common.mp4.boxes import Box, box, boxes, find, full_box
+from wentlive_common.mp4.track import Track
+
 from wentlive_recorder.errors import NotRebuildable
 from wentlive_recorder.mp4.aac import Sound
-from wentlive_recorder.mp4.boxes import Box, box, boxes, find, full_box
 from wentlive_recorder.mp4.picture import Picture
 from wentlive_recorder.samples import AudioConfig, VideoConfig
 
@@ -16,21 +17,6 @@ VIDEO_TIMESCALE = 90_000
 _VIDEO_ENTRY, _AUDIO_ENTRY = 78, 28
 """Bytes in a sample entry before the boxes in it."""
 _ES, _DECODER, _SPECIFIC = 3, 4, 5
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    number: int
-    timescale: int
-    is_video: bool
-    codec: str
-    """RFC 6381."""
-    description: bytes
-    """The `stsd` box."""
-    width: int = 0
-    height: int = 0
-    shown_width: int = 0
-    """Other than the width where pixels are not square."""
 
 
 def video_track(number: int, config: VideoConfig, picture: Picture) -> Track:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from wentlive_recorder.mp4.boxes import Piece, long_box, size_of
-from wentlive_recorder.mp4.column import Column
-from wentlive_recorder.mp4.run import KEY, Run
-from wentlive_recorder.mp4.tracks import Track
+from wentlive_common.mp4.boxes import Piece, long_box, size_of
+from wentlive_common.mp4.column import Column
+from wentlive_common.mp4.run import KEY, Run
+from wentlive_common.mp4.track import Track
 
 _WORD = 0xFFFFFFFF
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from wentlive_recorder.mp4.column import Column
+from wentlive_common.mp4.column import Column
 
 Piece = bytes | Column
 """Bytes, or a table that is too long to be whole in memory."""
