@@ -11,6 +11,7 @@ from wentlive_common.health import Health, health_routes
 from wentlive_catalog.api import (
     actions,
     audit,
+    clips,
     creators,
     exports,
     internal,
@@ -65,7 +66,7 @@ def build_app(context: Context, health: Health, metrics: CatalogMetrics, headers
 
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    library = (creators, actions, recordings, links, stats, exports, retention, notifications)
+    library = (creators, actions, recordings, clips, links, stats, exports, retention, notifications)
     for part in (setup, sessions, tokens, users, audit, *library):
         api.include_router(part.router)
     return api

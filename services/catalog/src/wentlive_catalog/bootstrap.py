@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 from functools import partial
 
 import httpx
@@ -25,6 +24,7 @@ from wentlive_catalog.adapters.webhook_carrier import WebhookCarrier
 from wentlive_catalog.api.context import Context
 from wentlive_catalog.app import build_app
 from wentlive_catalog.changes import Changes
+from wentlive_catalog.clips import Clips
 from wentlive_catalog.domain.answers import ANSWERS, KEPT
 from wentlive_catalog.domain.audit import AUDIT
 from wentlive_catalog.domain.links import LINKS
@@ -117,6 +117,7 @@ async def bootstrap(
             stack.push_async_callback(bus.close)
         store = await stack.enter_async_context(open_store(settings.store_url))
         storage = await stack.enter_async_context(open_storage(settings, clock))
+        indexes = AzureFragmentIndexReader(storage.container, clock)
         relay = OutboxRelay(store, bus)
         watcher = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         resolver = resolver or _link_resolver(settings, watcher)
@@ -133,7 +134,8 @@ async def bootstrap(
             store=store, access=access, people=people, follows=follows,
             keeping=Keeping(store, changes, clock, relay.wake), sharing=sharing,
             trail=Trail(store.documents(AUDIT), clock, settings.audit_lifetime),
-            playback=_playback(settings, storage, clock), changes=changes, clock=clock,
+            playback=Playback(storage.links, indexes, clock, settings.playback_lifetime),
+            clips=Clips(indexes, storage.media), changes=changes, clock=clock,
             service_token=settings.service_token, setup_code=settings.setup_code,
             public_url=_site(settings),
             secure_cookies=settings.public_url is not None and settings.public_url.scheme == "https",
@@ -218,8 +220,3 @@ def _watch_status(settings: CatalogSettings, http: httpx.AsyncClient, clock: Clo
 
 def _link_resolver(settings: CatalogSettings, http: httpx.AsyncClient) -> LinkResolver | None:
     return HttpLinkResolver(http, str(settings.watcher_url), settings.service_token) if settings.watcher_url else None
-
-
-def _playback(settings: CatalogSettings, storage: Storage, clock: Clock) -> Playback:
-    indexes = AzureFragmentIndexReader(storage.container, clock)
-    return Playback(storage.links, indexes, clock, timedelta(seconds=settings.playback_lifetime.total_seconds()))

@@ -12,6 +12,7 @@ from wentlive_common.errors import Permanent
 
 from wentlive_catalog.adapters.azure_blob_links import AzureBlobLinks, account_key
 from wentlive_catalog.adapters.azure_library import AzureLibraryStorage
+from wentlive_catalog.adapters.azure_media import AzureMedia
 from wentlive_catalog.adapters.azure_signing_keys import AccountKey, DelegatedKeys
 from wentlive_catalog.settings import CatalogSettings
 
@@ -27,6 +28,7 @@ class Storage:
     container: ContainerClient
     links: AzureBlobLinks
     library: AzureLibraryStorage
+    media: AzureMedia
 
 
 @asynccontextmanager
@@ -60,4 +62,4 @@ def _by_key(connection_string: SecretStr) -> BlobServiceClient:
 
 def _storage(service: BlobServiceClient, links: AzureBlobLinks, settings: CatalogSettings) -> Storage:
     container = service.get_container_client(settings.storage_container)
-    return Storage(container, links, AzureLibraryStorage(container))
+    return Storage(container, links, AzureLibraryStorage(container), AzureMedia(container))

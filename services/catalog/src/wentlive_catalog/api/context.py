@@ -12,6 +12,7 @@ from wentlive_common.model import Handle
 
 from wentlive_catalog.access import Access, Identity
 from wentlive_catalog.changes import Changes
+from wentlive_catalog.clips import Clips
 from wentlive_catalog.domain.recordings import Recording
 from wentlive_catalog.domain.rights import is_open
 from wentlive_catalog.follows import Follows
@@ -37,6 +38,7 @@ class Context:
     keeping: Keeping
     sharing: Sharing
     playback: Playback
+    clips: Clips
     changes: Changes
     clock: Clock
     service_token: SecretStr

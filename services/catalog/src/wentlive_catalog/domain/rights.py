@@ -60,7 +60,7 @@ RIGHTS: Mapping[str, Right] = {
     # Recordings
     "listRecordings": SEE, "getRecording": SEE, "getTimeline": SEE, "listParts": SEE, "getPart": SEE,
     "getPlaylist": SEE, "getInitSegment": SEE, "getPoster": SEE, "getPreview": SEE, "getStoryboard": SEE,
-    "getStoryboardTrack": SEE, "downloadPart": SEE, "playPart": SEE, "signPart": SEE,
+    "getStoryboardTrack": SEE, "downloadPart": SEE, "playPart": SEE, "getClip": SEE, "signPart": SEE,
     "updateRecording": RECORD, "stopRecording": RECORD, "deleteRecording": RECORD,
     "restoreRecording": RECORD, "changeRecordings": RECORD,
     # Being told

@@ -2,7 +2,7 @@
 
 from wentlive_catalog.domain.library import RecordingFilter, RecordingPage
 from wentlive_catalog.ports.library import Folder, LibraryStorage
-from wentlive_catalog.ports.storage import BlobLinks, FragmentIndexReader, Link
+from wentlive_catalog.ports.storage import BlobLinks, FragmentIndexReader, Link, MediaReader
 from wentlive_catalog.ports.store import CatalogStore, CreatorStore, RecordingStore
 from wentlive_catalog.ports.watching import LinkResolver, WatchStatusSource
 
@@ -15,6 +15,7 @@ __all__ = [
     "LibraryStorage",
     "Link",
     "LinkResolver",
+    "MediaReader",
     "RecordingFilter",
     "RecordingPage",
     "RecordingStore",

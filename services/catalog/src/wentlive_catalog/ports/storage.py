@@ -1,5 +1,6 @@
 """What the catalog needs from blob storage."""
 
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from wentlive_common.fragment_index import FragmentIndex
@@ -31,4 +32,14 @@ class BlobLinks(Protocol):
 class FragmentIndexReader(Protocol):
     async def read(self, blob: str) -> FragmentIndex | None:
         """The index as it is now, or None while there is none; raises Transient when storage does not answer."""
+        ...
+
+
+class MediaReader(Protocol):
+    """Ranges of blobs that lie within them; both raise Transient when storage does not answer."""
+
+    async def read(self, blob: str, offset: int, length: int) -> bytes: ...
+
+    def stream(self, blob: str, offset: int, length: int) -> AsyncGenerator[bytes]:
+        """The same in pieces, as they come."""
         ...
