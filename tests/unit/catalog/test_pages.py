@@ -136,17 +136,19 @@ async def test_one_finished_part_plays_without_scripts_and_more_are_listed(catal
 
 async def test_older_recordings_are_a_link_away(catalog: Any) -> None:
     client = await catalog.sign_in()
-    for n in range(30):
+    for n in range(70):
         await catalog.bus.publish(RecordingStory("owl", "7", str(n + 1), AT).failed(AT, "no"))
     await catalog.bus.drain()
-    first = parsed(await client.get("/"))
+    assert parsed(await client.get("/")).select_one("a[href='/library']") is not None
+    first = parsed(await client.get("/library"))
     older = parsed(await client.get(str(first.select_one("a[rel=next]")["href"])))  # type: ignore[index]
-    seen = {str(card["id"]) for page in (first, older) for card in page.select(".card")}
-    assert len(seen) == 30
-    assert older.select_one("#library-older") is not None
+    seen = [str(card["id"]) for page in (first, older) for card in page.select(".card")]
+    assert len(seen) == len(set(seen)) == 70
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/recordings/01arz3ndektsv4rrffq69g5fav", "/recordings/x", "/?before=!"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/recordings/01arz3ndektsv4rrffq69g5fav", "/recordings/x", "/library?after=!"]
+)
 async def test_errors_are_pages_for_people(catalog: Any, path: str) -> None:
     client = await catalog.sign_in()
     answer = await client.get(path, headers=HTML)
@@ -160,7 +162,8 @@ async def test_no_page_holds_inline_script_or_style(catalog: Any) -> None:
     await client.post("/api/v1/creators", json={"creator": "owl"})
     await catalog.bus.publish(story.part_opened(story.part(1, size=10, duration=2, fragments=1)))
     await catalog.bus.drain()
-    for path in ("/", f"/recordings/{story.recording_id}", "/login", "/nothing"):
+    places = ["/library", "/creators", "/creators/owl", "/activity", "/system", "/settings", "/login", "/nothing"]
+    for path in ("/", f"/recordings/{story.recording_id}", *places):
         page = parsed(await client.get(path, headers=HTML))
         assert not [script for script in page.select("script") if not script.get("src")]
         assert not page.select("style, [style]")

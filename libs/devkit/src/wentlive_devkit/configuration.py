@@ -54,6 +54,7 @@ def environment(addresses: Addresses, folder: Path, run: str, *, brisk: bool) ->
         "WENTLIVE_CATALOG_PUBLIC_URL": addresses.catalog_url,
         "WENTLIVE_CATALOG_STORE_URL": _database(folder, "catalog"),
         "WENTLIVE_CATALOG_WATCHER_URL": addresses.watcher_url,
+        "WENTLIVE_CATALOG_SERVICE_URLS": f'{{"orchestrator": "{addresses.orchestrator_url}"}}',
         "WENTLIVE_ORCHESTRATOR_HOST": HOST,
         "WENTLIVE_ORCHESTRATOR_PORT": str(addresses.orchestrator_port),
         "WENTLIVE_ORCHESTRATOR_STORE_URL": _database(folder, "orchestrator"),

@@ -18,6 +18,7 @@ from wentlive_common.outbox import OutboxRelay
 from wentlive_catalog.access import Access
 from wentlive_catalog.adapters.apprise_carrier import AppriseCarrier
 from wentlive_catalog.adapters.azure_fragment_index import AzureFragmentIndexReader
+from wentlive_catalog.adapters.http_health import HttpHealth
 from wentlive_catalog.adapters.http_link_resolver import HttpLinkResolver
 from wentlive_catalog.adapters.http_watch_status import HttpWatchStatus
 from wentlive_catalog.adapters.webhook_carrier import WebhookCarrier
@@ -143,6 +144,7 @@ async def bootstrap(
             targets=targets, notifications=Notifications(store, carriers, clock, _site(settings)),
             container_name=settings.storage_container,
             storage_usd_per_gb_month=settings.storage_usd_per_gb_month,
+            services=HttpHealth(health, watcher, _service_urls(settings)),
             watches=watches or _watch_status(settings, watcher, clock),
         )  # fmt: skip
         namesakes = Namesakes(store, changes, clock, relay.wake)
@@ -216,6 +218,12 @@ def _rabbit(settings: CatalogSettings) -> EventBus:
 def _watch_status(settings: CatalogSettings, http: httpx.AsyncClient, clock: Clock) -> WatchStatusSource | None:
     url = settings.watcher_url
     return HttpWatchStatus(http, str(url), settings.service_token, clock) if url else None
+
+
+def _service_urls(settings: CatalogSettings) -> dict[str, str]:
+    """The others, by name; the watcher's own address is known anyway."""
+    watcher = {"watcher": str(settings.watcher_url)} if settings.watcher_url else {}
+    return watcher | {name: str(url) for name, url in settings.service_urls.items()}
 
 
 def _link_resolver(settings: CatalogSettings, http: httpx.AsyncClient) -> LinkResolver | None:

@@ -49,6 +49,8 @@ class CatalogSettings(Settings):
     """What the watcher shows to read the follow list, and the catalog to read the watcher's status."""
     watcher_url: HttpUrl | None = None
     """Where the watcher answers `/internal/v1/watches`; without it pages do not say when creators are checked."""
+    service_urls: dict[str, HttpUrl] = Field(default_factory=dict[str, HttpUrl])
+    """Where the other services answer `/readyz`, by name, for the System page: `{"orchestrator": "http://..."}`."""
     session_lifetime: timedelta = timedelta(days=14)
     audit_lifetime: timedelta = timedelta(days=365)
     """How long the audit trail reaches back."""

@@ -53,8 +53,8 @@ class BatchOut(Output):
 async def change_recordings(body: Batch, asker: Asker, here: Here, request: Request) -> BatchOut:
     """The same to many: each is done or refused by itself, and the answer says which."""
     note(request, action=body.action, recordings=str(len(body.recording_ids)))
-    act = _act(body.action, here.keeping, asker)
-    items = [await _tried(act, recording_id) for recording_id in dict.fromkeys(body.recording_ids)]
+    act = act_of(body.action, here.keeping, asker)
+    items = [await tried(act, recording_id) for recording_id in dict.fromkeys(body.recording_ids)]
     return BatchOut(done=sum(item.done for item in items), items=items)
 
 
@@ -98,7 +98,7 @@ def _tagged(recording: Recording, response: Response) -> RecordingOut:
     return recording_out(recording)
 
 
-def _act(action: Act, keeping: Keeping, asker: Identity) -> Callable[[str], Awaitable[Recording]]:
+def act_of(action: Act, keeping: Keeping, asker: Identity) -> Callable[[str], Awaitable[Recording]]:
     def pin(*, pinned: bool) -> Callable[[str], Awaitable[Recording]]:
         return lambda recording_id: keeping.edit(recording_id, asker, check=lambda _: None, pinned=pinned)
 
@@ -111,7 +111,7 @@ def _act(action: Act, keeping: Keeping, asker: Identity) -> Callable[[str], Awai
     return acts[action]
 
 
-async def _tried(act: Callable[[str], Awaitable[Recording]], recording_id: str) -> BatchItem:
+async def tried(act: Callable[[str], Awaitable[Recording]], recording_id: str) -> BatchItem:
     try:
         await act(recording_id)
     except WentliveError as error:

@@ -21,6 +21,7 @@ from wentlive_catalog.notifications import Notifications, Targets
 from wentlive_catalog.people import People
 from wentlive_catalog.playback import Playback
 from wentlive_catalog.ports import CatalogStore, WatchStatusSource
+from wentlive_catalog.ports.health import HealthSource
 from wentlive_catalog.retention import Retention
 from wentlive_catalog.sharing import Sharing
 from wentlive_catalog.trail import Trail
@@ -51,6 +52,7 @@ class Context:
     notifications: Notifications
     container_name: str
     storage_usd_per_gb_month: float
+    services: HealthSource
     watches: WatchStatusSource | None
     """None when no watcher is set."""
 

@@ -78,6 +78,8 @@ RIGHTS: Mapping[str, Right] = {
     # Pages
     "showHome": SEE, "showRecording": SEE, "streamHome": SEE, "streamRecording": SEE, "showLogin": OPEN,
     "showSetup": OPEN,
+    "showLibrary": SEE, "showCreators": SEE, "showCreator": SEE, "showActivity": SEE, "showSystem": SEE,
+    "showSettings": OWN, "streamPage": SEE,
 }  # fmt: skip
 
 

@@ -63,6 +63,13 @@
   document.addEventListener("htmx:after:swap", tick);
 
   const toasts = document.getElementById("toasts");
+  // What can be undone stays a while longer, and does not come back when the page is loaded again.
+  for (const toast of toasts.querySelectorAll("[data-long]")) {
+    if (!toast.classList.contains("bad")) setTimeout(() => toast.remove(), 15000);
+    const address = new URL(location.href);
+    for (const name of ["done", "refused", "recording"]) address.searchParams.delete(name);
+    history.replaceState(null, "", address);
+  }
   new MutationObserver((records) => {
     for (const record of records) {
       for (const node of record.addedNodes) {
@@ -70,7 +77,9 @@
       }
     }
   }).observe(toasts, { childList: true });
-  toasts.addEventListener("click", (event) => event.target.closest(".toast")?.remove());
+  toasts.addEventListener("click", (event) => {
+    if (!event.target.closest("button")) event.target.closest(".toast")?.remove();
+  });
 
   const say = (text, bad = false) => {
     const toast = document.createElement("p");
@@ -95,6 +104,67 @@
     const button = event.target.closest?.("[data-copy-link]");
     if (button) copyLink(button).catch((error) => say(`The link was not copied: ${error.message}`, true));
   });
+
+  // Asked before what cannot be taken lightly; without scripts, undoing has to do.
+  const confirming = document.getElementById("confirm");
+  const asked = (question) => new Promise((resolve) => {
+    confirming.querySelector("p").textContent = question;
+    confirming.returnValue = "no";
+    confirming.addEventListener("close", () => resolve(confirming.returnValue === "yes"), { once: true });
+    confirming.showModal();
+  });
+  document.addEventListener("submit", async (event) => {
+    const button = event.submitter;
+    if (!button?.dataset.confirm || button.dataset.sure) return;
+    event.preventDefault();
+    if (!(await asked(button.dataset.confirm))) return;
+    button.dataset.sure = "yes";
+    event.target.requestSubmit(button);
+    delete button.dataset.sure;
+  });
+
+  // Filters apply by themselves; without scripts there is the button.
+  document.addEventListener("change", (event) => {
+    if (event.target.closest("[data-submit]")) event.target.form.requestSubmit();
+    if (event.target.closest(".choose")) count();
+  });
+  const count = () => {
+    const told = document.querySelector("[data-chosen]");
+    const chosen = document.querySelectorAll(".choose input:checked").length;
+    if (told) told.textContent = `${chosen} selected`;
+  };
+  document.addEventListener("reset", () => setTimeout(count));
+
+  const PLACES = { l: "/", b: "/library", c: "/creators", a: "/activity", s: "/system", e: "/settings" };
+  const keys = document.getElementById("keys");
+  document.querySelector("[data-keys]")?.addEventListener("click", () => keys.showModal());
+  const step = (by) => {
+    const links = [...document.querySelectorAll(".grid .card > a")];
+    const at = links.indexOf(document.activeElement?.closest(".card")?.querySelector(":scope > a"));
+    links[Math.min(links.length - 1, Math.max(0, at + by))]?.focus();
+  };
+  const COMMANDS = {
+    "?": () => keys.showModal(),
+    "/": () => { const field = document.querySelector("[data-search]"); field ? field.focus() : location.assign("/library#search"); },
+    j: () => step(1),
+    k: () => step(-1),
+    x: () => document.activeElement?.closest(".card")?.querySelector(".choose input")?.click(),
+    d: () => document.querySelector("[data-theme-toggle]")?.click(),
+  };
+  let going = 0;
+  document.addEventListener("keydown", (event) => {
+    const busy = event.target.closest("input, textarea, select, dialog, [contenteditable], live-player");
+    if (!keys || busy || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (Date.now() - going < 1500 && PLACES[event.key]) return location.assign(PLACES[event.key]);
+    going = event.key === "g" ? Date.now() : 0;
+    // Where there is no grid, its keys are the player's.
+    if ("jkx".includes(event.key) && !document.querySelector(".grid .card")) return;
+    if (COMMANDS[event.key]) {
+      event.preventDefault();
+      COMMANDS[event.key]();
+    }
+  });
+  if (location.hash === "#search") document.querySelector("[data-search]")?.focus();
 
   // Pictures live elsewhere and may be gone; what stands behind them is meant to be seen then.
   document.addEventListener("error", (event) => event.target.tagName === "IMG" && event.target.classList.add("broken"), true);

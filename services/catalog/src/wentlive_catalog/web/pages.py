@@ -3,9 +3,8 @@
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Annotated
-from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, FastAPI, Form, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from wentlive_common.errors import InvalidInput, Transient
 
@@ -19,11 +18,19 @@ from wentlive_catalog.api.context import (
     authorized,
     note,
 )
-from wentlive_catalog.api.cursors import LONGEST_CURSOR, read_cursor, write_cursor
 from wentlive_catalog.api.problems import status_of
 from wentlive_catalog.keeping import NoSuchRecording
-from wentlive_catalog.web import entry, shared
+from wentlive_catalog.web import (
+    activity_pages,
+    creator_pages,
+    entry,
+    library_pages,
+    settings_pages,
+    shared,
+    system_pages,
+)
 from wentlive_catalog.web.assets import Assets
+from wentlive_catalog.web.nudge import nudges
 from wentlive_catalog.web.stream import PageStream, closing
 from wentlive_catalog.web.templates import Templates
 from wentlive_catalog.web.views import Home, Views
@@ -35,22 +42,24 @@ DOWNLOAD_LIFETIME = timedelta(hours=1)
 STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
+Back = Annotated[str, Form(max_length=2000)]
+"""Where a form without scripts leads to; only here."""
+
+
 def wants_fragment(request: Request) -> bool:
     return "hx-request" in request.headers
 
 
 @router.get("/", operation_id="showHome")
-async def home_page(
-    asker: Asker, here: Here, before: Annotated[str | None, Query(max_length=LONGEST_CURSOR)] = None
-) -> HTMLResponse:
-    home = await Views(here.store, here.watches).home(asker.username, here.clock.now(), read_cursor(before))
-    return _home(home)
+async def home_page(asker: Asker, here: Here) -> HTMLResponse:
+    return _home(await Views(here.store, here.watches).home(asker.username, here.clock.now()))
 
 
 @router.post("/creators", operation_id="followCreator")
 async def follow(
-    request: Request, asker: Asker, here: Here, creator: Annotated[str, Form(max_length=500)] = ""
-) -> Response:
+    request: Request, asker: Asker, here: Here, creator: Annotated[str, Form(max_length=500)] = "",
+    back: Back = "/",
+) -> Response:  # fmt: skip
     try:
         followed, is_new = await here.follows.follow(creator, asker.username)
         note(request, handle=followed.handle)
@@ -60,22 +69,22 @@ async def follow(
             return templates.page("_follow.html", status_of(error), follow_error=error.message, follow_text=creator)
         return _home(home, status_of(error), follow_error=error.message, follow_text=creator)
     if not wants_fragment(request):
-        return RedirectResponse("/", status_code=303)
+        return RedirectResponse(entry.local_path(back), status_code=303)
     said = f"You follow @{followed.handle} now." if is_new else f"You follow @{followed.handle} already."
     home = await Views(here.store, here.watches).home(asker.username, here.clock.now())
     return templates.page("_followed.html", home=home, said=said)
 
 
 @router.post("/creators/{handle}/unfollow", operation_id="unfollowCreator")
-async def unfollow(request: Request, handle: HandlePath, asker: Asker, here: Here) -> Response:
+async def unfollow(request: Request, handle: HandlePath, asker: Asker, here: Here, back: Back = "/") -> Response:
     await here.follows.unfollow(handle, asker.username)
-    return await _creators_again(request, asker, here, f"You no longer follow @{handle}. Its recordings stay.")
+    return await _creators_again(request, asker, here, f"You no longer follow @{handle}. Its recordings stay.", back)
 
 
 @router.post("/creators/{handle}/check", operation_id="checkCreator")
-async def check(request: Request, handle: HandlePath, asker: Asker, here: Here) -> Response:
+async def check(request: Request, handle: HandlePath, asker: Asker, here: Here, back: Back = "/") -> Response:
     await here.follows.request_check(handle, asker)
-    return await _creators_again(request, asker, here, f"Asking TikTok about @{handle} now.")
+    return await _creators_again(request, asker, here, f"Asking TikTok about @{handle} now.", back)
 
 
 @router.get("/recordings/{recording_id}", operation_id="showRecording")
@@ -118,8 +127,14 @@ async def recording_stream(recording_id: RecordingId, asker: Asker, here: Here) 
     return _stream_response(PageStream(here, templates, asker).recording(recording_id))
 
 
+@router.get("/stream/page", operation_id="streamPage")
+async def page_stream(asker: Asker, here: Here) -> Response:
+    return _stream_response(nudges(here, asker))
+
+
 def add_pages(app: FastAPI) -> None:
-    for part in (entry.router, shared.router, router):
+    parts = (library_pages, creator_pages, activity_pages, system_pages, settings_pages)
+    for part in (entry.router, shared.router, router, *(part.router for part in parts)):
         app.include_router(part, dependencies=[Depends(authorized)])
     app.mount("/static", Assets(), name="static")
 
@@ -132,18 +147,15 @@ def error_page(request: Request, status: int, title: str, detail: str) -> Respon
     return templates.page("error.html", status, title=title, detail=detail, known=known)
 
 
-async def _creators_again(request: Request, asker: Asker, here: Here, said: str) -> Response:
+async def _creators_again(request: Request, asker: Asker, here: Here, said: str, back: str) -> Response:
     if not wants_fragment(request):
-        return RedirectResponse("/", status_code=303)
+        return RedirectResponse(entry.local_path(back), status_code=303)
     home = await Views(here.store, here.watches).home(asker.username, here.clock.now())
     return templates.page("_creators_again.html", home=home, said=said)
 
 
 def _home(home: Home, status: int = 200, follow_error: str = "", follow_text: str = "") -> HTMLResponse:
-    older = "?" + urlencode({"before": write_cursor(home.older)}) if home.older else ""
-    return templates.page(
-        "home.html", status, home=home, older=older, follow_error=follow_error, follow_text=follow_text
-    )
+    return templates.page("home.html", status, home=home, follow_error=follow_error, follow_text=follow_text)
 
 
 def _stream_response(stream: AsyncGenerator[bytes]) -> Response:

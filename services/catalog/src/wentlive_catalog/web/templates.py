@@ -28,6 +28,8 @@ class Templates:
             "since": _since, "until": _until, "clock": _clock,
             "status_word": words.status_word, "creator_notes": words.creator_notes, "state_hint": words.state_hint,
             "picture": words.picture,
+            "usd": words.usd, "hours": words.hours, "followers": words.followers,
+            "is_wide": words.is_wide, "recordings": words.recordings,
             "refusal_reason": words.refusal_reason, "refused_address": words.refused_address,
         })  # fmt: skip
         cast("dict[str, Any]", self._environment.globals).update({

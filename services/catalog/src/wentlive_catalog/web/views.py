@@ -1,11 +1,10 @@
 """What pages show, gathered from the store: the same for a page and for the stream that keeps it fresh."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wentlive_catalog.domain.creators import Creator
-from wentlive_catalog.domain.library import Position
 from wentlive_catalog.domain.recordings import OVER, RUNNING, Recording
 from wentlive_catalog.ports import CatalogStore, RecordingFilter, WatchStatusSource
 from wentlive_catalog.web.watching import Followed, Notice, Watching
@@ -28,14 +27,12 @@ class Home:
     notice: Notice
     live: tuple[Card, ...]
     library: tuple[Card, ...]
-    older: Position | None
-    below: Position | None
     now: datetime
 
     @property
     def is_new(self) -> bool:
         """Nobody is followed and nothing recorded: a page for somebody who just came."""
-        return not (self.creators or self.live or self.library or self.below)
+        return not (self.creators or self.live or self.library)
 
 
 class Views:
@@ -43,17 +40,15 @@ class Views:
         self._store = store
         self._watching = Watching(watches)
 
-    async def home(self, username: str, now: datetime, below: Position | None = None) -> Home:
+    async def home(self, username: str, now: datetime) -> Home:
         live = await self._store.recordings(RecordingFilter(states=RUNNING), MOST_LIVE)
-        library = await self._store.recordings(RecordingFilter(states=OVER), LIBRARY_PAGE, below)
+        library = await self._store.recordings(RecordingFilter(states=OVER), LIBRARY_PAGE)
         creators, notice = await self._watching.followed(await self._store.followed_creators(username))
         return Home(
             creators=by_interest(creators),
             notice=notice,
-            live=await self._cards(live.items),
-            library=await self._cards(library.items),
-            older=library.next,
-            below=below,
+            live=await self.cards(live.items),
+            library=await self.cards(library.items),
             now=now,
         )
 
@@ -62,11 +57,16 @@ class Views:
         creators, notice = await self._watching.followed([followed.creator for followed in home.creators])
         return replace(home, creators=creators, notice=notice)
 
+    async def followed(self, creators: Sequence[Creator]) -> tuple[tuple[Followed, ...], Notice]:
+        """With what the watcher says of them, who needs a look first."""
+        followed, notice = await self._watching.followed(creators)
+        return by_interest(followed), notice
+
     async def card(self, recording_id: str) -> Card | None:
         recording = await self._store.recording(recording_id)
-        return (await self._cards((recording,)))[0] if recording else None
+        return (await self.cards((recording,)))[0] if recording else None
 
-    async def _cards(self, recordings: tuple[Recording, ...]) -> tuple[Card, ...]:
+    async def cards(self, recordings: tuple[Recording, ...]) -> tuple[Card, ...]:
         known = await self._store.creators(sorted({recording.handle for recording in recordings}))
         return tuple(
             Card(recording, known.get(recording.handle) or Creator(handle=recording.handle)) for recording in recordings

@@ -215,3 +215,98 @@ def initial(name: str) -> str:
 def hue(handle: str) -> int:
     """A colour of its own for each creator without a picture, the same everywhere."""
     return sum(handle.encode()) % HUES
+
+
+NAVIGATION = (
+    ("/", "Live now", "live"), ("/library", "Library", "library"), ("/creators", "Creators", "creators"),
+    ("/activity", "Activity", "activity"), ("/system", "System", "system"), ("/settings", "Settings", "settings"),
+)  # fmt: skip
+"""Address, name, and what a page says that it is in `{% block place %}`."""
+
+CHOICES: dict[str, dict[str, str]] = {
+    "state": {"": "Any state", "running": "Being recorded", "completed": "Finished", "failed": "Failed"},
+    "when": {"": "Any time", "day": "Last 24 hours", "week": "Last week", "month": "Last month", "year": "Last year"},
+    "length": {"": "Any length", "short": "Under 10 min", "medium": "10 to 60 min", "long": "Over an hour"},
+    "only": {"": "Everything", "pinned": "Pinned", "following": "Creators I follow", "bin": "In the bin"},
+    "order": {
+        "newest": "Newest first", "oldest": "Oldest first", "longest": "Longest first", "shortest": "Shortest first",
+        "largest": "Largest first", "smallest": "Smallest first",
+    },
+}  # fmt: skip
+"""What the library is looked through by, in the order of its form."""
+CHOICE_LABELS = {"state": "State", "when": "When", "length": "Length", "only": "Show", "order": "Sort"}
+
+QUALITY = {
+    "": "As usual", "best": "Best there is", "1080": "At most 1080p", "720": "At most 720p", "480": "At most 480p",
+    "smallest": "Smallest there is", "audio": "Sound only",
+}  # fmt: skip
+INTERVAL = {"eager": "As soon as possible", "usual": "As their habits suggest", "relaxed": "When it costs least"}
+NOTICES = {
+    "went_live": "Went live", "recording_finished": "Recording finished", "recording_failed": "Recording failed",
+    "restricted": "Cannot be seen any more",
+}  # fmt: skip
+TOPICS = NOTICES | {"budget": "Budget used up"}
+SCOPES = {
+    "read": "See everything", "follow": "Follow creators", "record": "Change recordings", "share": "Give links away",
+    "feed": "Read the feed", "admin": "Run the installation",
+}  # fmt: skip
+ROLE = {"viewer": "Viewer", "member": "Member", "admin": "Admin"}
+TABS = {"running": "Running", "failed": "Failed", "finished": "Finished"}
+NOTHING = {
+    "running": "Nothing is being recorded right now.", "failed": "No recording failed.",
+    "finished": "No recording has finished yet.",
+}  # fmt: skip
+STEPS = {
+    "live_began": "The live began", "detected": "Seen live", "requested": "Recording asked for",
+    "started": "Recorder started", "part_opened": "Part opened", "first_seen": "First pictures stored",
+    "part_closed": "Part closed", "stop_asked": "Stop asked for", "completed": "Finished", "failed": "Failed",
+    "deleted": "Deleted",
+}  # fmt: skip
+CHECKS = {
+    "store": "Database", "bus": "Broker", "storage": "Storage", "tiktok": "TikTok", "follows": "List of creators",
+    "runtime": "Containers", "stopping": "Stopping",
+}  # fmt: skip
+"""What services name their checks."""
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+DONE = {
+    "pin": "Pinned {}.", "unpin": "Unpinned {}.", "stop": "Stopping {}.", "delete": "Deleted {}.",
+    "restore": "Took back {}.",
+}  # fmt: skip
+UNDO = {"delete": "restore", "restore": "delete", "pin": "unpin", "unpin": "pin"}
+KEYS = (
+    ("g l", "Live now"), ("g b", "Library"), ("g c", "Creators"), ("g a", "Activity"), ("g s", "System"),
+    ("g e", "Settings"), ("/", "Search the library"), ("j k", "Next and previous recording"), ("Enter", "Open it"),
+    ("x", "Select it"), ("d", "Dark or light"), ("?", "These keys"), ("Esc", "Close"),
+)  # fmt: skip
+PLAYER_KEYS = (
+    ("Space", "Play or pause"), ("← →", "5 seconds back or on"), ("j l", "10 seconds back or on"),
+    ("0 … 9", "To that tenth"), ("End", "To the live edge"), ("< >", "Slower or faster"), ("↑ ↓", "Louder or softer"),
+    ("m", "Sound off or on"), ("f", "Fullscreen"), ("t", "Theatre"), ("i", "Picture in picture"), ("c", "Clip"),
+)  # fmt: skip
+
+
+def recordings(count: int) -> str:
+    return "1 recording" if count == 1 else f"{count:,} recordings"
+
+
+def usd(amount: float) -> str:
+    """Cents where there are many, more digits where there are few."""
+    return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}"
+
+
+def hours(seconds: float) -> str:
+    whole = seconds / 3600
+    return f"{whole:,.0f} h" if whole >= 10 else f"{whole:.1f} h"
+
+
+def followers(count: int) -> str:
+    for limit, name in ((10**6, "M"), (10**3, "k")):
+        if count >= limit:
+            return f"{count / limit:.1f}".removesuffix(".0") + f" {name}"
+    return str(count)
+
+
+def is_wide(recording: Recording) -> bool:
+    """Whether its picture lies: a card then shows it whole, on a blurred one."""
+    report = next((part.report for part in recording.parts if part.report.width and part.report.height), None)
+    return report is not None and (report.width or 0) > (report.height or 0)
