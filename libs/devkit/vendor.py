@@ -35,19 +35,21 @@ class Asset:
     homepage: str
     purpose: str
     files: list[str]
+    destination: str
+    """From the repository's root; where the document says, unless the asset does."""
 
     @property
-    def folder(self) -> str:
-        return f"{self.name}-{self.version}"
+    def folder(self) -> Path:
+        return ROOT / self.destination / f"{self.name}-{self.version}"
 
 
 class VendorError(Exception):
     """The files cannot be had as assets.toml says."""
 
 
-def read_assets() -> tuple[Path, list[Asset]]:
+def read_assets() -> list[Asset]:
     document: dict[str, Any] = tomllib.loads(ASSETS.read_text())
-    return ROOT / document["destination"], [Asset(**entry) for entry in document["asset"]]
+    return [Asset(**{"destination": document["destination"]} | entry) for entry in document["asset"]]
 
 
 def fetch(asset: Asset, scratch: Path) -> Path:
@@ -89,19 +91,19 @@ def notice(assets: list[Asset]) -> str:
     )
     return (
         "# Third-party files in this repository\n\n"
-        "Browser libraries that the catalog serves, copied unchanged (apart from source map references) from the npm\n"
+        "Browser libraries that the catalog serves, and one that tests use, copied unchanged (apart from source map references) from the npm\n"
         "registry by `make vendor` as `assets.toml` says; each folder holds its licence. Python packages are not\n"
         "copied: `uv.lock` names them.\n\n"
         f"| package | version | licence | what for |\n|---|---|---|---|\n{rows}\n"
     )
 
 
-def wanted_files(destination: Path, assets: list[Asset]) -> dict[Path, bytes]:
+def wanted_files(assets: list[Asset]) -> dict[Path, bytes]:
     files: dict[Path, bytes] = {NOTICE: notice(assets).encode()}
     with tempfile.TemporaryDirectory() as scratch:
         for asset in assets:
             for name, content in extract(asset, fetch(asset, Path(scratch))):
-                files[destination / asset.folder / name] = content
+                files[asset.folder / name] = content
     return files
 
 
@@ -109,13 +111,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing, fail when something differs")
     check: bool = parser.parse_args().check
-    destination, assets = read_assets()
+    assets = read_assets()
     try:
-        files = wanted_files(destination, assets)
+        files = wanted_files(assets)
     except VendorError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    present = {path for path in destination.rglob("*") if path.is_file()} | {NOTICE}
+    folders = {asset.folder.parent for asset in assets}
+    present = {path for folder in folders for path in folder.rglob("*") if path.is_file()} | {NOTICE}
     stale = sorted(present - files.keys())
     differing = sorted(path for path, content in files.items() if not path.is_file() or path.read_bytes() != content)
     for path in [*differing, *stale]:

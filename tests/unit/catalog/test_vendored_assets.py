@@ -8,13 +8,13 @@ ROOT = Path(__file__).parents[3]
 
 def test_each_asset_lies_where_it_should_and_nothing_else_does() -> None:
     document = tomllib.loads((ROOT / "assets.toml").read_text())
-    folder = ROOT / document["destination"]
+    folders = {ROOT / asset.get("destination", document["destination"]) for asset in document["asset"]}
     wanted = {
-        folder / f"{asset['name']}-{asset['version']}" / PurePosixPath(file).name
+        ROOT / asset.get("destination", document["destination"]) / f"{asset['name']}-{asset['version']}" / PurePosixPath(file).name
         for asset in document["asset"]
         for file in asset["files"]
     }
-    assert {path for path in folder.rglob("*") if path.is_file()} == wanted
+    assert {path for folder in folders for path in folder.rglob("*") if path.is_file()} == wanted
     assert all(any("LICENSE" in file for file in asset["files"]) for asset in document["asset"])
 
 
