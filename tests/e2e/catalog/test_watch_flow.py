@@ -183,6 +183,7 @@ async def test_two_parts_play_without_a_seam_and_a_phone_has_room(evening: Eveni
     await page.locator("#library .card").wait_for()
     assert await page.evaluate("document.documentElement.scrollWidth") <= 360
     await page.locator("#library .card a").click()
+    await page.locator("video").wait_for()
     await until(page, "document.querySelector('video').duration > 7.5")
     await page.evaluate("(v => { v.muted = true; v.currentTime = 3; v.play(); })(document.querySelector('video'))")
     await until(page, "document.querySelector('video').currentTime > 4.5")

@@ -75,12 +75,12 @@ async def test_the_recording_stream_is_about_one_recording(catalog: Any) -> None
     await catalog.bus.publish(ours.requested())
     await catalog.bus.drain()
     chunks = (await open_stream(catalog)).recording(ours.recording_id)
-    assert targets(await following(chunks)) == ["#recording-state", "#recording-parts"]
+    assert targets(await following(chunks)) == ["#recording-state", "#recording-timeline", "#recording-parts"]
     await catalog.bus.publish(other.requested())
     await catalog.bus.drain()
     await catalog.bus.publish(ours.part_opened(ours.part(1, size=10, duration=2, fragments=1)))
     text = await following(chunks)
-    assert targets(text) == ["#recording-state", "#recording-parts", "#player-waiting"]
+    assert targets(text) == ["#recording-state", "#recording-timeline", "#recording-parts", "#player-waiting"]
     assert other.recording_id not in text
     await chunks.aclose()
 

@@ -10,6 +10,7 @@ from wentlive_common.model import to_rfc3339
 
 from wentlive_catalog.web import words
 from wentlive_catalog.web.assets import AssetUrls
+from wentlive_catalog.web.stretches import stretches
 
 FOLDER = Path(__file__).resolve().parents[1] / "templates"
 
@@ -27,7 +28,7 @@ class Templates:
             "ago": _ago, "initial": words.initial, "hue": words.hue,
             "since": _since, "until": _until, "clock": _clock,
             "status_word": words.status_word, "creator_notes": words.creator_notes, "state_hint": words.state_hint,
-            "picture": words.picture,
+            "picture": words.picture, "stretches": stretches,
             "usd": words.usd, "hours": words.hours, "followers": words.followers,
             "is_wide": words.is_wide, "recordings": words.recordings,
             "refusal_reason": words.refusal_reason, "refused_address": words.refused_address,
