@@ -25,7 +25,7 @@ define sync
   || { echo "installing Python packages into .venv (uv, ~10 s)" >&2; $(UV) sync --quiet --locked $(1); }
 endef
 
-.PHONY: help demo up doctor smoke azure-check test torture check fmt bench docs vendor images sbom publish clean runtime develop peers uv rabbitmq azurite mongodb checkers
+.PHONY: help demo up doctor smoke azure-check test torture check fmt bench docs screenshots vendor images sbom publish clean runtime develop peers uv rabbitmq azurite mongodb checkers
 
 # They stop before installing more when RabbitMQ cannot be had; the doctor then says so, and tests that need it are skipped.
 demo up smoke: BOOTSTRAP += --required
@@ -74,6 +74,9 @@ docs: develop ## Write the generated documents anew (events, manifest, REST API,
 	@$(RUN)/python -m wentlive_catalog.openapi > docs/openapi.json
 	@$(RUN)/python -m wentlive_devkit.settings_reference > docs/configuration.md
 	@$(RUN)/python -m wentlive_orchestrator.state_diagram > docs/recording-states.md
+
+screenshots: develop azurite checkers ## Take a picture of every page of the web app, into docs/images
+	@$(RUN)/python tests/e2e/catalog/screenshots.py $(ARGS)
 
 vendor: develop ## Fetch the web app's third-party assets again and verify them
 	@$(RUN)/python libs/devkit/vendor.py $(ARGS)

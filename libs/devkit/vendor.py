@@ -91,9 +91,9 @@ def notice(assets: list[Asset]) -> str:
     )
     return (
         "# Third-party files in this repository\n\n"
-        "Browser libraries that the catalog serves, and one that tests use, copied unchanged (apart from source map references) from the npm\n"
-        "registry by `make vendor` as `assets.toml` says; each folder holds its licence. Python packages are not\n"
-        "copied: `uv.lock` names them.\n\n"
+        "Browser libraries that the catalog serves, and one that tests use, copied unchanged (apart from source map\n"
+        "references) from the npm registry by `make vendor` as `assets.toml` says; each folder holds its licence.\n"
+        "Python packages are not copied: `uv.lock` names them.\n\n"
         f"| package | version | licence | what for |\n|---|---|---|---|\n{rows}\n"
     )
 

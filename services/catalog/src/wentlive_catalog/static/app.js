@@ -155,7 +155,7 @@
   document.addEventListener("keydown", (event) => {
     const busy = event.target.closest("input, textarea, select, dialog, [contenteditable], live-player");
     if (!keys || busy || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (Date.now() - going < 1500 && PLACES[event.key]) return location.assign(PLACES[event.key]);
+    if (Date.now() - going < 2500 && PLACES[event.key]) return location.assign(PLACES[event.key]);
     going = event.key === "g" ? Date.now() : 0;
     // Where there is no grid, its keys are the player's.
     if ("jkx".includes(event.key) && !document.querySelector(".grid .card")) return;
