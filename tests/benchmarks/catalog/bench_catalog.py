@@ -63,8 +63,9 @@ def recording(number: int, creators: int, chance: random.Random) -> Recording:
         story.part(n + 1, size=chance.randrange(2**30), duration=chance.random() * 4000, fragments=900, closed=True)
         for n in range(chance.randrange(1, 4))
     ]
+    told = [story.part_closed(part) for part in parts]  # before the end: each event has the next sequence number
     over = story.failed(at, "no stream") if number % 50 == 0 else story.completed(at + timedelta(hours=1))
-    for event in (*(story.part_closed(part) for part in parts), over):
+    for event in (*told, over):
         assert isinstance(event.data, RecordingData)
         known = recorded(known, event.data)
     assert known is not None
@@ -97,7 +98,7 @@ def serve(url: str, port: int) -> None:
     asyncio.run(run())
 
 
-async def signed_in(client: httpx.AsyncClient) -> None:
+async def signed_in(client: httpx.AsyncClient, *scopes: str) -> None:
     deadline = time.monotonic() + 120
     while True:
         try:
@@ -108,7 +109,7 @@ async def signed_in(client: httpx.AsyncClient) -> None:
             if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.2)
-    made = await client.post("/api/v1/tokens", json={"name": "bench", "scopes": ["read"]})
+    made = await client.post("/api/v1/tokens", json={"name": "bench", "scopes": scopes or ["read"]})
     made.raise_for_status()
     client.headers["authorization"] = f"Bearer {made.json()['token']}"
     client.cookies.clear()
