@@ -100,7 +100,7 @@ async def take(stage: Showcase, browser: Browser, folder: Path) -> None:
                     await picture(page, folder / f"{name}-{size}-{scheme}.jpg")
                 await page.goto(stage.app.url)
                 await page.get_by_role("button", name="Keyboard shortcuts").click()
-                await picture(page, folder / f"keys-{size}-{scheme}.jpg")
+                await page.screenshot(path=folder / f"keys-{size}-{scheme}.jpg", type="jpeg", quality=QUALITY)
 
 
 async def main() -> None:

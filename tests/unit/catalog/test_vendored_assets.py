@@ -2,15 +2,20 @@
 
 import tomllib
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 ROOT = Path(__file__).parents[3]
 
 
+def _folder(asset: dict[str, Any], document: dict[str, Any]) -> Path:
+    return ROOT / asset.get("destination", document["destination"])
+
+
 def test_each_asset_lies_where_it_should_and_nothing_else_does() -> None:
     document = tomllib.loads((ROOT / "assets.toml").read_text())
-    folders = {ROOT / asset.get("destination", document["destination"]) for asset in document["asset"]}
+    folders = {_folder(asset, document) for asset in document["asset"]}
     wanted = {
-        ROOT / asset.get("destination", document["destination"]) / f"{asset['name']}-{asset['version']}" / PurePosixPath(file).name
+        _folder(asset, document) / f"{asset['name']}-{asset['version']}" / PurePosixPath(file).name
         for asset in document["asset"]
         for file in asset["files"]
     }
