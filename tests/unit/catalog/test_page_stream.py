@@ -12,6 +12,7 @@ from wentlive_catalog.testing import RecordingStory, opened_session
 from wentlive_catalog.web import stream as stream_module
 from wentlive_catalog.web.pages import templates
 from wentlive_catalog.web.stream import HEARTBEAT, PageStream
+from wentlive_catalog.web.views import Card, Views
 
 AT = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
 
@@ -140,3 +141,30 @@ async def test_a_stream_tells_nothing_more_after_the_session_expired(catalog: An
     await catalog.bus.publish(RecordingStory("owl", "7", "8", AT, title="secret").requested())
     with pytest.raises(AssertionError, match="the stream ended"):
         await following(chunks)
+
+
+async def test_a_card_is_read_once_for_all_pages_and_anew_after_the_next_change(
+    catalog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = RecordingStory("owl", "7", "8", AT)
+    await catalog.bus.publish(ours.part_opened(ours.part(1, size=10, duration=2, fragments=1)))
+    await catalog.bus.drain()
+    pages = [(await open_stream(catalog)).home() for _ in range(5)]
+    for page in pages:
+        await following(page)
+    read: list[str] = []
+    card = Views.card
+
+    async def counted(self: Views, recording_id: str) -> Card | None:
+        read.append(recording_id)
+        return await card(self, recording_id)
+
+    monkeypatch.setattr(Views, "card", counted)
+    for size in (940_000, 960_000):
+        await catalog.bus.publish(ours.progressed(ours.part(1, size=size, duration=3, fragments=2)))
+        await catalog.bus.drain()
+        texts = [await following(page) for page in pages]
+        assert all(f"{size // 1000} kB" in text for text in texts)
+    assert read == [ours.recording_id] * 2
+    for page in pages:
+        await page.aclose()

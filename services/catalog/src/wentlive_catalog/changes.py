@@ -65,12 +65,15 @@ class Changes:
     def __init__(self) -> None:
         self._listeners: set[Listener] = set()
         self._closed = False
+        self.told = 0
+        """How many changes there were: what was read since the last of them is the newest there is."""
 
     @property
     def listeners(self) -> int:
         return len(self._listeners)
 
     def announce(self, change: Change) -> None:
+        self.told += 1
         for listener in self._listeners:
             listener.notify(change)
 

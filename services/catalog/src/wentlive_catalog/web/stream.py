@@ -14,6 +14,7 @@ from wentlive_common.errors import WentliveError
 from wentlive_catalog.access import Identity
 from wentlive_catalog.api.context import Context
 from wentlive_catalog.changes import Change, CreatorChanged, Listener, RecordingChanged
+from wentlive_catalog.web.card_texts import card_texts
 from wentlive_catalog.web.templates import Templates
 from wentlive_catalog.web.views import Home, Views
 from wentlive_catalog.web.watching import differences
@@ -61,8 +62,9 @@ class PageStream:
             home = await self._views.home(self._asker.username, self._here.clock.now())
             self._shown = home if self._here.watches else None
             return self._templates.text("_stream_home.html", home=home)
-        cards = [await self._views.card(change.recording_id) for change in recordings]
-        return "".join(self._templates.text("_stream_card.html", card=card) for card in cards if card)
+        told, shared = self._here.changes.told, card_texts(self._here.changes)
+        texts = [await shared.text(told, one.recording_id, self._views, self._templates) for one in recordings]
+        return "".join(texts)
 
     async def _checks(self) -> str:
         """Only what the watcher tells differently than the page does: most often the times of a few checks."""
