@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wentlive_catalog.domain.creators import Creator, with_broadcast, with_profile, with_restriction
-from wentlive_catalog.domain.recordings import Recording, recorded, stop_requested
+from wentlive_catalog.domain.recordings import Recording, recorded, retry_requested, stop_requested
 from wentlive_catalog.testing import RecordingStory
 from wentlive_common.events import (
     AnyEvent,
@@ -84,6 +84,61 @@ def test_a_wish_to_stop_survives_later_events_and_counts_once() -> None:
     assert isinstance(newer, RecordingData)
     assert recorded(asked, newer).stop_request == asked.stop_request
     assert stop_requested(IN_ORDER, "admin", AT) == IN_ORDER
+
+
+def retried() -> list[AnyEvent]:
+    """It fails, is tried again, and completes."""
+    told = RecordingStory("owl", "7", "9", AT, title="ramen")
+
+    def part(attempt: int, *, closed: bool = False):
+        return told.part(1, size=40, duration=4, fragments=4, closed=closed, attempt=attempt)
+
+    return [
+        told.requested(), told.started(), told.part_opened(part(1)), told.failed(AT, "It gave up."),
+        told.tried_again(), told.started(attempt=2), told.part_opened(part(2), attempt=2),
+        told.part_closed(part(1, closed=True)), told.part_closed(part(2, closed=True), attempt=2),
+        told.completed(AT + timedelta(minutes=3)),
+    ]  # fmt: skip
+
+
+RETRIED = retried()
+
+
+def test_what_failed_and_is_tried_again_is_neither_over_nor_failed_until_it_ends_anew() -> None:
+    seen = [project(RETRIED[: n + 1]) for n in range(len(RETRIED))]
+    assert [one.state for one in seen[3:]] == [
+        "failed", "recovering", "starting", "recording", "finishing", "finishing", "completed",
+    ]  # fmt: skip
+    assert (seen[3].failure, seen[3].ended_at, seen[3].retryable) == ("It gave up.", AT, True)
+    assert [(one.failure, one.ended_at, one.retryable) for one in seen[4:9]] == [(None, None, False)] * 5
+    assert (seen[9].over, seen[9].failure, seen[9].retryable) == (True, None, False)
+
+
+@given(st.permutations(range(len(RETRIED))), st.lists(st.integers(0, len(RETRIED) - 1), max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_a_retry_too_is_told_in_any_order(order: list[int], again: list[int]) -> None:
+    assert project([RETRIED[n] for n in (*order, *again)]) == project(RETRIED)
+
+
+def test_a_wish_to_try_again_is_for_one_end() -> None:
+    failed = stop_requested(project(RETRIED[:3]), "ann", AT)
+    for event in RETRIED[3:5]:
+        assert isinstance(event.data, RecordingData)
+        failed, before = recorded(failed, event.data), failed
+    asked = retry_requested(before, "ann", AT)
+    assert (before.retrying, asked.retrying, asked.stop_request) == (False, True, None)
+    assert isinstance(RETRIED[4].data, RecordingData)
+    going_on = recorded(asked, RETRIED[4].data)
+    assert (going_on.retrying, going_on.retry_request) == (False, asked.retry_request)
+
+
+def test_only_who_ended_badly_can_be_tried_again() -> None:
+    told = RecordingStory("owl", "7", "10", AT)
+    left = told.part(1, size=40, duration=4, fragments=4)
+    events = [told.requested(), told.part_opened(left), told.completed(AT)]
+    assert [project(events[:n]).retryable for n in (1, 2, 3)] == [False, False, True]
+    from_storage = project(events).model_copy(update={"sequence": 0})
+    assert not from_storage.retryable
 
 
 def creator_events() -> list[AnyEvent]:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from wentlive_catalog.domain.moments import FIRST, LAST, Moment, with_moment
 from wentlive_catalog.testing import RecordingStory
+from wentlive_catalog.web.words import RETRY, RETRY_ASKED
+from wentlive_common.events import BroadcastEnded, BroadcastWentLive, new_event
 
 AT = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
 UNKNOWN = "01arz3ndektsv4rrffq69g5fav"
@@ -52,7 +54,7 @@ async def test_only_who_follows_or_runs_it_acts_on_a_recording(catalog: Any) -> 
     assert (await bob.get(url)).status_code == 200
     for method, path, body in (
         ("PATCH", url, {"pinned": True}), ("DELETE", url, None), ("POST", f"{url}/stop", None),
-        ("POST", f"{url}/restore", None),
+        ("POST", f"{url}/restore", None), ("POST", f"{url}/retry", None),
     ):  # fmt: skip
         refused = await bob.request(method, path, json=body)
         assert refused.status_code == 403, path
@@ -84,6 +86,68 @@ async def test_what_is_recorded_is_stopped_before_it_is_deleted(catalog: Any) ->
     assert (await ann.post(f"{url}/stop")).status_code == 202
     pending = [event.data for event in await catalog.app.context.store.pending(10)]
     assert [event.requested_by for event in pending if event.TYPE == "recording.stop_requested"] == ["ann"]
+
+
+async def failed(catalog: Any) -> RecordingStory:
+    """Of owl, who is live all the while and whom ann follows."""
+    await (await catalog.person("ann")).post("/api/v1/creators", json={"creator": "owl"})
+    live = BroadcastWentLive(creator_id="7", room_id="8", handle="owl", sequence=1, at=AT)
+    story = RecordingStory("owl", "7", "8", AT)
+    await tell(catalog, new_event(live, "watcher"), story.requested(), story.failed(AT, "It gave up."))
+    return story
+
+
+async def test_what_failed_is_tried_again_until_something_comes_of_it(catalog: Any) -> None:
+    story, ann = await failed(catalog), await catalog.person("ann")
+    url = f"/api/v1/recordings/{story.recording_id}"
+    assert (await ann.get(url)).json()["can_retry"]
+    asked = await ann.post(f"{url}/retry", headers={"idempotency-key": "once"})
+    assert (asked.status_code, asked.json()["state"]) == (202, "failed")
+    assert asked.headers["etag"] == (await ann.get(url)).headers["etag"]
+    replayed = await ann.post(f"{url}/retry", headers={"idempotency-key": "once"})
+    assert replayed.headers["idempotency-replayed"] == "true"
+    pending = [event.data for event in await catalog.app.context.store.pending(10)]
+    wishes = [event for event in pending if event.TYPE == "recording.retry_requested"]
+    assert [(wish.recording_id, wish.ended_sequence, wish.requested_by) for wish in wishes] == [
+        (story.recording_id, 2, "ann")
+    ]
+    await tell(catalog, story.tried_again())
+    going_on = (await ann.get(url)).json()
+    assert (going_on["state"], going_on["failure"], going_on["ended_at"]) == ("recovering", None, None)
+    assert (await ann.post(f"{url}/retry")).json()["type"] == "urn:wentlive:problem:nothing-to-retry"
+    steps = [item["what"] for item in (await ann.get(f"{url}/timeline")).json()["items"]]
+    assert {"retry_asked", "failed", "recovering"} <= set(steps)
+    assert (await ann.post(f"{url}/stop")).status_code == 202, "it can be stopped again"
+
+
+async def test_what_went_well_or_is_in_the_bin_is_not_tried_again(catalog: Any) -> None:
+    url, ann = await recording(catalog, room="9"), await catalog.person("ann")
+    assert not (await ann.get(url)).json()["can_retry"]
+    refused = await ann.post(f"{url}/retry")
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:wentlive:problem:nothing-to-retry")
+    story = await failed(catalog)
+    broken = f"/api/v1/recordings/{story.recording_id}"
+    await ann.delete(broken)
+    refused = await ann.post(f"{broken}/retry")
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:wentlive:problem:in-bin")
+    assert (await ann.post(f"/api/v1/recordings/{UNKNOWN}/retry")).status_code == 404
+    pending = [event.data.TYPE for event in await catalog.app.context.store.pending(10)]
+    assert "recording.retry_requested" not in pending
+
+
+async def test_the_page_offers_a_retry_where_more_can_be_had(catalog: Any) -> None:
+    story, ann = await failed(catalog), await catalog.person("ann")
+    page = f"/recordings/{story.recording_id}"
+    assert RETRY in (await ann.get(page)).text
+    assert (await ann.get(page)).text.count("hx-sse:connect") == 0
+    asked = await ann.post(f"{page}/retry")
+    assert (asked.status_code, asked.headers["location"]) == (303, page)
+    after = (await ann.get(page)).text
+    assert RETRY_ASKED in after
+    assert "hx-sse:connect" in after, "what comes of it is seen"
+    over = BroadcastEnded(creator_id="7", room_id="8", handle="owl", sequence=2, at=AT)
+    await tell(catalog, new_event(over, "watcher"))
+    assert RETRY not in (await ann.get(page)).text, "the live is over, and nothing was left open"
 
 
 async def test_many_at_once_each_by_itself(catalog: Any) -> None:

@@ -18,6 +18,7 @@ from wentlive_common.events import (
     ContainerReaped,
     RecordingCompleted,
     RecordingFailed,
+    RecordingRecovering,
 )
 from wentlive_common.job import Outcome, PartReport, Report, Salvaged
 from wentlive_orchestrator.domain import (
@@ -28,6 +29,7 @@ from wentlive_orchestrator.domain import (
     named_attempt,
     on_broadcast_ended,
     on_report,
+    on_retry_requested,
     on_stop_requested,
 )
 from wentlive_orchestrator.jobs import JobOffice
@@ -214,12 +216,15 @@ class OrchestratorMachine(RuleBasedStateMachine):
         self.run(self.ledger.went_live(BroadcastWentLive(**about, at=self.clock.now())))
 
     @precondition(lambda self: self.recordings)
-    @rule(data=st.data(), how=st.sampled_from(["ended", "back", "back", "stop"]))
+    @rule(data=st.data(), how=st.sampled_from(["ended", "back", "back", "stop", "retry", "retry"]))
     def changes(self, data, how):
         recording = data.draw(st.sampled_from(self.recordings))
         room = recording.broadcast.room_id
         if how == "stop":
             self.change(recording, lambda r, now: on_stop_requested(r, now, POLICY))
+            return
+        if how == "retry":
+            self.change(recording, lambda r, now: on_retry_requested(r, recording.sequence, now, POLICY))
             return
         self.watched[room] += 1
         if how == "back":
@@ -370,10 +375,11 @@ class OrchestratorMachine(RuleBasedStateMachine):
         self.change(recording, lambda r, now: on_broadcast_ended(r, seen, now, POLICY))
 
     def check_told(self):
-        """Each end once, and each container that ever ran with its bill."""
+        """Each end once, as often as it was tried again and once more, and each container that ever ran with its bill."""
         events = [event.data for event in self.run(self.store.pending(100_000))]
         ends = Counter(e.recording_id for e in events if isinstance(e, RecordingCompleted | RecordingFailed))
-        assert ends == Counter(recording.recording_id for recording in self.recordings)
+        again = Counter(e.recording_id for e in events if isinstance(e, RecordingRecovering))
+        assert ends == again + Counter(recording.recording_id for recording in self.recordings)
         created = Counter(e.name for e in events if isinstance(e, ContainerCreated))
         assert all(times == 1 for times in created.values())
         billed = {a.name for r in self.recordings for a in r.attempts if a.bill}

@@ -19,11 +19,13 @@ from wentlive_orchestrator.domain import (
     on_broadcast_ended,
     on_broadcast_seen,
     on_report,
+    on_retry_requested,
     on_stop_requested,
     on_time,
     open_recording,
     overdue,
 )
+from wentlive_orchestrator.domain.decisions import MOST_RETRIED
 
 
 class Story:
@@ -58,6 +60,10 @@ class Story:
 
     def stop(self):
         return self._keep(on_stop_requested(self.recording, self.clock.now(), self.policy))
+
+    def retry(self, of=None):
+        of = of or self.recording.sequence
+        return self._keep(on_retry_requested(self.recording, of, self.clock.now(), self.policy))
 
     def attempt(self):
         self._keep(on_attempt_planned(self.recording, "hash", self.clock.now(), self.policy))
@@ -462,3 +468,119 @@ def test_the_quality_wished_for_is_that_of_the_attempts_to_come(words):
     again = words.live(quality=Quality(audio_only=True))
     story._keep(on_broadcast_seen(story.recording, again, story.clock.now(), story.policy))
     assert story.recording.quality == Quality(audio_only=True)
+
+
+def given_up(words, *parts):
+    """Failed while the live goes on."""
+    story = Story(words, Policy(max_attempts=2, salvage_attempts=1))
+    while story.state != "failed":
+        story.later(150).attempt().report("recording", *parts).lost("it died")
+    return story
+
+
+def test_what_failed_is_tried_again_while_the_live_goes_on(words):
+    story = given_up(words)
+    end = story.told[-1].sequence
+    assert (story.retry().state, story.due, story.recording.failure) == ("recovering", True, None)
+    assert (story.kinds[-1], story.told[-1].state) == ("recovering", "recovering")
+    assert story.told[-1].trouble == "it died", "what it failed of is still to be seen"
+    story.attempt().report("recording", words.part())
+    assert (story.state, story.recording.active_attempt.number) == ("recording", 3)
+    story.ended().report("done", words.part(state="closed"), outcome="ended")
+    assert story.state == "completed"
+    assert story.kinds[-5:] == ["recovering", "started", "part_opened", "part_closed", "completed"]
+    assert [event.sequence for event in story.told] == list(range(1, len(story.told) + 1))
+    assert story.retry(end).state == "completed", "that end is not the last any more"
+
+
+def test_a_wish_told_twice_or_late_is_one(words):
+    story = given_up(words)
+    end = story.told[-1].sequence
+    once = story.retry().recording
+    assert story.retry(end).recording is once
+    assert story.retry().recording is once, "what goes on is not tried again"
+    story.attempt().lost().later(150).attempt().lost()
+    again = story.recording
+    assert story.state == "failed"
+    assert story.retry(end).recording is again
+    assert story.retry().state == "recovering"
+
+
+def test_limits_and_delays_count_anew_from_a_retry(words):
+    story = given_up(words)
+    assert story.retry().attempt().lost().state == "recovering"
+    assert not story.due, "after a fruitless one it waits again"
+    story.later(1)
+    assert story.attempt().lost("it died again").state == "failed"
+    assert story.recording.failure == "Gave up after 2 attempts. The last recorder said: it died again"
+    assert len(story.recording.attempts) == 4
+
+
+def test_tried_again_after_its_live_was_over_it_closes_what_was_left_open(words):
+    story = given_up(words, words.part())
+    assert story.recording.has_open_parts
+    story.ended()
+    assert story.state == "failed", "an end moves nothing that is over, but is known"
+    assert (story.retry().state, story.due) == ("finishing", True)
+    assert story.told[-1].state == "finishing"
+    assert story.attempt().recording.active_attempt.task == "salvage"
+    closed = tuple(salvaged(words, attempt=number, duration=6) for number in (1, 2))
+    story.report("done", outcome="ended", salvaged=closed)
+    assert (story.state, story.recording.trouble) == ("completed", None)
+
+
+def test_parts_that_nobody_could_close_are_closed_again(story, words):
+    story.attempt().report("recording", words.part(), words.part(2, committed=False)).ended().lost().attempt()
+    story.report("done", outcome="ended", salvaged=(salvaged(words, problem="No MP4."), Salvaged(attempt=1, part=2)))
+    assert story.state == "completed"
+    assert story.retry().state == "finishing"
+    assert [part.part for part in story.recording.attempts[0].open_parts] == [1], "what was not there stays away"
+    story.attempt().report("done", outcome="ended", salvaged=(salvaged(words, problem="Still no MP4."),))
+    assert story.state == "completed"
+    assert "Still no MP4." in story.recording.trouble
+
+
+def test_a_stopped_one_is_closed_but_not_recorded_again(story, words):
+    story.attempt().report("recording", words.part()).stop().lost()
+    while story.state == "finishing":
+        story.later(150).attempt().lost()
+    assert (story.state, story.recording.broadcast_open) == ("completed", True)
+    assert story.retry().state == "finishing"
+    assert story.attempt().recording.active_attempt.task == "salvage"
+    assert len(story.recording.salvages) == 1
+
+
+def test_where_nothing_is_to_be_had_it_stays_as_it_is(story, words):
+    story.ended()
+    before = story.recording
+    assert (story.state, story.retry().recording) == ("failed", before)
+    assert story.kinds == ["requested", "failed"]
+    story.live(3)
+    assert story.state == "failed"
+    assert (story.retry().state, story.due) == ("requested", True), "the live came back, and no recorder ever ran"
+
+
+def test_what_is_tried_again_belongs_to_the_live_that_is_on_now(words):
+    story = given_up(words)
+    story.ended(5).live(4)
+    assert not story.recording.broadcast_open
+    story.live(6)
+    assert story.retry().state == "recovering"
+    assert story.ended(7).state == "failed"
+    assert story.recording.failure == "The live ended before anything was recorded. The last recorder said: it died"
+
+
+def test_retries_come_to_an_end_too(words):
+    story = given_up(words)
+    many = story.recording.attempts[-1:] * MOST_RETRIED
+    story.recording = story.recording.model_copy(update={"attempts": many})
+    assert story.retry().state == "failed"
+
+
+def test_what_a_lost_recorder_still_reports_after_a_retry_is_kept(words):
+    story = given_up(words)
+    story.report("recording", words.part(), number=2)
+    assert not story.recording.committed_parts, "while it is over nobody is heard"
+    story.retry().report("recording", words.part(), number=2)
+    assert len(story.recording.committed_parts) == 1
+    assert story.command(2) == "abandon"

@@ -1,6 +1,7 @@
 """Whatever happens in whatever order: one recorder at a time, an end that is final, and always a way on."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -35,6 +36,14 @@ class RecordingMachine(RuleBasedStateMachine):
         self.events += change.events
         self.finished_with = None
 
+    @property
+    def ends(self):
+        return [event for event in self.events if event.TYPE in ("recording.completed", "recording.failed")]
+
+    @property
+    def retries(self):
+        return [event for event in self.events if event.TYPE == "recording.recovering"]
+
     def seen(self, kind, sequence):
         return kind(creator_id="7", room_id="42", handle="ann", sequence=sequence, at=self.now)
 
@@ -67,6 +76,24 @@ class RecordingMachine(RuleBasedStateMachine):
     @rule()
     def stop(self):
         self.keep(domain.on_stop_requested(self.recording, self.now, POLICY))
+
+    @rule(late=st.sampled_from([0, 0, 1, 3]))
+    def retried(self, late):
+        """The wish comes twice, and perhaps after what it was for."""
+        before, wanted = self.recording, max(1, self.recording.sequence - late)
+        change = domain.on_retry_requested(before, wanted, self.now, POLICY)
+        again = domain.on_retry_requested(change.recording, wanted, self.now, POLICY)
+        assert again == domain.Change(change.recording), "told twice, it is done once"
+        if not change.events:
+            assert change.recording is before
+            return
+        assert before.terminal
+        assert wanted == before.sequence
+        self.recording = change.recording
+        self.events += change.events
+        assert not self.recording.terminal
+        assert self.recording.failure is None
+        assert domain.attempt_due(self.recording, self.now, POLICY), "a person does not wait for delays of before"
 
     @rule(seconds=st.sampled_from([0.5, 3, 25, 100]))
     def time_passes(self, seconds):
@@ -141,12 +168,13 @@ class RecordingMachine(RuleBasedStateMachine):
         assert [a.number for a in self.recording.attempts] == list(range(1, len(self.recording.attempts) + 1))
 
     @invariant()
-    def the_end_is_told_once_and_last_with_its_reason(self):
-        ends = [event for event in self.events if event.TYPE in ("recording.completed", "recording.failed")]
-        assert len(ends) == self.recording.terminal
-        if ends:
-            assert self.events[-1] is ends[0]
-            assert ends[0].state == self.recording.state
+    def an_end_is_told_once_and_last_with_its_reason_until_it_is_tried_again(self):
+        ends, retries = self.ends, self.retries
+        assert len(ends) == len(retries) + self.recording.terminal
+        assert [end.sequence + 1 for end in ends[: len(retries)]] == [event.sequence for event in retries]
+        if self.recording.terminal:
+            assert self.events[-1] is ends[-1]
+            assert ends[-1].state == self.recording.state
         if self.recording.state == "failed":
             assert self.recording.failure
 
@@ -184,9 +212,14 @@ class RecordingMachine(RuleBasedStateMachine):
         if recording.terminal and recording.has_open_parts:
             assert len(recording.salvages) >= POLICY.salvage_attempts
         assert len(recording.salvages) <= POLICY.salvage_attempts
-        ends = [event for event in self.events if event.TYPE in ("recording.completed", "recording.failed")]
-        for event in ends:
-            assert event.trouble == recording.left_open
+        if recording.terminal:
+            assert self.ends[-1].trouble == recording.left_open
+
+    @invariant()
+    def it_gives_up_after_so_many_attempts_since_it_was_tried_again(self):
+        counted = [attempt for attempt in self.recording.counted if attempt.task == "record" and not attempt.refused]
+        fruitless = list(takewhile(lambda attempt: not attempt.parts and attempt.outcome != "stopped", counted[::-1]))
+        assert len(fruitless) <= POLICY.max_attempts
 
     @invariant()
     def salvage_is_for_what_is_over(self):

@@ -1,14 +1,15 @@
-"""What people do to recordings: stop, name, pin, throw away and take back.
+"""What people do to recordings: stop, try again, name, pin, throw away and take back.
 
 One recording serves all who follow its creator. So whoever follows may act on it, and only an admin may throw away
 what others follow too.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from wentlive_common.clock import Clock
 from wentlive_common.errors import Conflict, Forbidden, NotFound
-from wentlive_common.events import AnyEvent, EventData, RecordingStopRequested, new_event
+from wentlive_common.events import AnyEvent, EventData, RecordingRetryRequested, RecordingStopRequested, new_event
+from wentlive_common.model import to_milliseconds
 
 from wentlive_catalog.access import Identity
 from wentlive_catalog.changes import Changes, RecordingChanged
@@ -17,6 +18,7 @@ from wentlive_catalog.domain.recordings import (
     binned,
     renamed,
     restored,
+    retry_requested,
     stop_requested,
     with_pin,
 )
@@ -24,6 +26,7 @@ from wentlive_catalog.ports import CatalogStore
 
 TRIES = 8
 RecordingChange = Callable[[Recording], Recording]
+News = Callable[[Recording], EventData]
 
 
 class NoSuchRecording(NotFound):
@@ -36,6 +39,14 @@ class RecordingOver(Conflict):
 
 class StillRecording(Conflict):
     """This is still being recorded: stop it first."""
+
+
+class NothingToRetry(Conflict):
+    """There is nothing to try again: this did not fail, and nothing of it was left open."""
+
+
+class InBin(Conflict):
+    """This recording is in the bin: take it back first."""
 
 
 class NotInBin(Conflict):
@@ -74,8 +85,27 @@ class Keeping:
                 raise RecordingOver
             return stop_requested(recording, asker.username, self._clock.now())
 
-        news = RecordingStopRequested(recording_id=recording_id, requested_by=asker.username)
+        def news(_: Recording) -> EventData:
+            return RecordingStopRequested(recording_id=recording_id, requested_by=asker.username)
+
         return await self._changed(recording_id, asker, stopped, news)
+
+    async def retry(self, recording_id: str, asker: Identity) -> Recording:
+        """Asks the orchestrator to undo this end; a second wish may meet with more than the first, and is told too."""
+
+        def retried(recording: Recording) -> Recording:
+            if recording.deleted_at:
+                raise InBin
+            if not recording.retryable:
+                raise NothingToRetry
+            return retry_requested(recording, asker.username, to_milliseconds(self._clock.now()))
+
+        def news(recording: Recording) -> EventData:
+            return RecordingRetryRequested(
+                recording_id=recording_id, ended_sequence=recording.sequence, requested_by=asker.username
+            )
+
+        return await self._changed(recording_id, asker, retried, news)
 
     async def edit(
         self, recording_id: str, asker: Identity, *, check: Callable[[Recording], None], name: str | None = None,
@@ -110,7 +140,7 @@ class Keeping:
         return await self._changed(recording_id, asker, taken_back)
 
     async def _changed(
-        self, recording_id: str, asker: Identity, change: RecordingChange, *news: EventData
+        self, recording_id: str, asker: Identity, change: RecordingChange, news: News | None = None
     ) -> Recording:  # fmt: skip
         for _ in range(TRIES):
             known = await self.recording(recording_id)
@@ -119,7 +149,7 @@ class Keeping:
             if wanted == known:
                 return known
             try:
-                saved = await self._store.save_recording(wanted, self._events(news))
+                saved = await self._store.save_recording(wanted, (self._event(news(known)),) if news else ())
             except Conflict:
                 continue
             if news:
@@ -144,5 +174,5 @@ class Keeping:
         entries = [*by_id, *([by_handle] if by_handle and by_handle.creator_id is None else [])]
         return {follower for creator in entries for follower in creator.followers}
 
-    def _events(self, news: Sequence[EventData]) -> Sequence[AnyEvent]:
-        return tuple(new_event(data, "catalog", time=self._clock.now()) for data in news)
+    def _event(self, data: EventData) -> AnyEvent:
+        return new_event(data, "catalog", time=self._clock.now())

@@ -25,6 +25,7 @@ from wentlive_common.events import (
     RecordingPartClosed,
     RecordingPartOpened,
     RecordingProgressed,
+    RecordingRecovering,
     RecordingRequested,
     RecordingStarted,
 )
@@ -45,7 +46,7 @@ CREATOR_EVENTS = (CreatorProfileChanged, CreatorRestricted)
 BROADCAST_EVENTS = (BroadcastWentLive, BroadcastPaused, BroadcastResumed, BroadcastEnded)
 RECORDING_EVENTS = (
     RecordingRequested, RecordingStarted, RecordingPartOpened, RecordingProgressed, RecordingPartClosed,
-    RecordingCompleted, RecordingFailed,
+    RecordingCompleted, RecordingFailed, RecordingRecovering,
 )  # fmt: skip
 CONTAINER_EVENTS = (ContainerCreated, ContainerDeleted, ContainerReaped)
 TRIES = 8

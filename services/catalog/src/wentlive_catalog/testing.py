@@ -12,6 +12,7 @@ from wentlive_common.events import (
     RecordingPartClosed,
     RecordingPartOpened,
     RecordingProgressed,
+    RecordingRecovering,
     RecordingRequested,
     RecordingStarted,
     RecordingState,
@@ -77,6 +78,9 @@ class RecordingStory:
 
     def recovering(self, trouble: str, attempt: int = 2) -> AnyEvent:
         return self._told(RecordingStarted, "recovering", attempt=attempt, trouble=trouble)
+
+    def tried_again(self, state: RecordingState = "recovering") -> AnyEvent:
+        return self._told(RecordingRecovering, state)
 
     def part_opened(self, part: PartReport, attempt: int = 1) -> AnyEvent:
         return self._told(RecordingPartOpened, "recording", attempt=attempt, part=part)

@@ -11,19 +11,20 @@ from wentlive_common.events.broadcast import (
     BroadcastResumed,
     BroadcastWentLive,
 )
-from wentlive_common.events.recording import RecordingStopRequested
+from wentlive_common.events.recording import RecordingRetryRequested, RecordingStopRequested
 
-from wentlive_orchestrator.domain import on_broadcast_ended, on_broadcast_seen, on_stop_requested
+from wentlive_orchestrator.domain import on_broadcast_ended, on_broadcast_seen, on_retry_requested, on_stop_requested
 from wentlive_orchestrator.ledger import RecordingLedger
 
 log = structlog.get_logger(__name__)
 
 BROADCASTS = "orchestrator.broadcasts"
 STOPS = "orchestrator.stops"
+RETRIES = "orchestrator.retries"
 
 
 class UnknownRecording(Permanent):
-    """Somebody wants to stop a recording that does not exist."""
+    """Somebody wants to stop, or to try again, a recording that does not exist."""
 
 
 async def subscribe(bus: EventBus, ledger: RecordingLedger) -> None:
@@ -33,9 +34,13 @@ async def subscribe(bus: EventBus, ledger: RecordingLedger) -> None:
     async def stops(event: AnyEvent) -> None:
         await on_stop_event(event.data, ledger)
 
+    async def retries(event: AnyEvent) -> None:
+        await on_retry_event(event.data, ledger)
+
     seen = (BroadcastWentLive, BroadcastPaused, BroadcastResumed, BroadcastEnded)
     await bus.subscribe(BROADCASTS, seen, broadcasts)
     await bus.subscribe(STOPS, (RecordingStopRequested,), stops)
+    await bus.subscribe(RETRIES, (RecordingRetryRequested,), retries)
 
 
 async def on_broadcast_event(data: object, ledger: RecordingLedger) -> None:
@@ -63,5 +68,15 @@ async def on_stop_event(data: object, ledger: RecordingLedger) -> None:
         raise Permanent(f"{type(data).__name__} does not belong into {STOPS}.")
     try:
         await ledger.change(data.recording_id, lambda r, now: on_stop_requested(r, now, ledger.policy))
+    except NotFound as error:
+        raise UnknownRecording(error.message) from error
+
+
+async def on_retry_event(data: object, ledger: RecordingLedger) -> None:
+    if not isinstance(data, RecordingRetryRequested):
+        raise Permanent(f"{type(data).__name__} does not belong into {RETRIES}.")
+    wanted = data.ended_sequence
+    try:
+        await ledger.change(data.recording_id, lambda r, now: on_retry_requested(r, wanted, now, ledger.policy))
     except NotFound as error:
         raise UnknownRecording(error.message) from error

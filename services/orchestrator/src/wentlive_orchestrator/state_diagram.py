@@ -26,6 +26,7 @@ from wentlive_orchestrator.domain import (
     on_broadcast_ended,
     on_broadcast_seen,
     on_report,
+    on_retry_requested,
     on_stop_requested,
     on_time,
     open_recording,
@@ -89,11 +90,19 @@ def _likeness(situation: Situation) -> tuple[Any, ...]:
     contradicted = over_at and recording.live_seen_at > over_at + timedelta(seconds=POLICY.ended_grace)
     waited = over_at and now - max(over_at, recording.live_seen_at) > timedelta(seconds=POLICY.ended_grace)
     due = attempt_due(recording, now + STEP, POLICY)
-    facts = (recording.state, recording.broadcast_open, recording.stop_requested, contradicted, waited, due)
+    facts = (
+        recording.state,
+        recording.broadcast_open,
+        recording.stop_requested,
+        contradicted,
+        waited,
+        due,
+        recording.has_open_parts,
+    )
     # Of the attempts before the last one nothing matters but what they brought.
     earlier = recording.attempts[:-1]
-    fruitless = sum(not (attempt.parts or attempt.outcome == "stopped") for attempt in earlier)
-    brought = (len(earlier), fruitless, any(attempt.parts for attempt in earlier), recording.has_open_parts)
+    fruitless = sum(not (attempt.parts or attempt.outcome == "stopped") for attempt in earlier[recording.forgiven :])
+    brought = (len(earlier), recording.forgiven, fruitless, any(attempt.parts for attempt in earlier))
     tried = recording.last_try.outcome if recording.last_try else None
     last = recording.last_attempt
     return (
@@ -178,6 +187,9 @@ FACTS: Mapping[str, Fact] = {
     "the watcher sees it live": _seen,
     "the watcher sees it end": _ended,
     "somebody stops it": lambda recording, now: on_stop_requested(recording, now, POLICY),
+    "somebody wants it tried again": lambda recording, now: on_retry_requested(
+        recording, recording.sequence, now, POLICY
+    ),
     "a recorder is due": _planned,
     "the runtime started it": _of_last(lambda r, number, now: on_attempt_started(r, number, {}, now)),
     "it reports that it connects": _reported("connecting"),

@@ -102,6 +102,28 @@ class RecordingFailed(RecordingData):
 
 
 @registered
+class RecordingRecovering(RecordingData):
+    """It had ended and somebody wants it tried again: it is recorded, or what was left open is closed, once more."""
+
+    TYPE: ClassVar[str] = "recording.recovering"
+
+
+@registered
+class RecordingRetryRequested(EventData):
+    """Somebody wants a recording that ended badly to be tried again."""
+
+    TYPE: ClassVar[str] = "recording.retry_requested"
+
+    recording_id: Ulid
+    ended_sequence: Sequence
+    """Of the end that is not wanted: a wish that comes twice, or after another end, is none any more."""
+    requested_by: str = Field(max_length=100)
+
+    def subject(self) -> str:
+        return self.recording_id
+
+
+@registered
 class RecordingStopRequested(EventData):
     """Somebody asks to finish a recording while the live goes on."""
 

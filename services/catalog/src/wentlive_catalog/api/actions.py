@@ -20,7 +20,7 @@ from wentlive_catalog.keeping import Keeping
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
-Act = Literal["pin", "unpin", "stop", "delete", "restore"]
+Act = Literal["pin", "unpin", "stop", "retry", "delete", "restore"]
 
 
 class RecordingChange(Input):
@@ -78,6 +78,17 @@ async def stop_recording(recording_id: RecordingId, asker: Asker, here: Here) ->
     return recording_out(await here.keeping.stop(recording_id, asker))
 
 
+@router.post(
+    "/{recording_id}/retry", operation_id="retryRecording", status_code=202, responses=documented(404, 409, 422)
+)
+async def retry_recording(recording_id: RecordingId, asker: Asker, here: Here, response: Response) -> RecordingOut:
+    """Tries again what failed, or was left open at its end: records on while the live goes on, else closes parts.
+
+    When neither can be done any more it stays as it is.
+    """
+    return _tagged(await here.keeping.retry(recording_id, asker), response)
+
+
 @router.delete("/{recording_id}", operation_id="deleteRecording", responses=documented(404, 409, 422))
 async def delete_recording(recording_id: RecordingId, asker: Asker, here: Here, response: Response) -> RecordingOut:
     """Into the bin, from which it can be taken back for a while; links to it stop working at once.
@@ -105,6 +116,7 @@ def act_of(action: Act, keeping: Keeping, asker: Identity) -> Callable[[str], Aw
     acts: dict[Act, Callable[[str], Awaitable[Recording]]] = {
         "pin": pin(pinned=True), "unpin": pin(pinned=False),
         "stop": lambda recording_id: keeping.stop(recording_id, asker),
+        "retry": lambda recording_id: keeping.retry(recording_id, asker),
         "delete": lambda recording_id: keeping.delete(recording_id, asker),
         "restore": lambda recording_id: keeping.restore(recording_id, asker),
     }  # fmt: skip

@@ -53,7 +53,7 @@ SHAPES: dict[str, Any] = {
         "recording_id": ULID, "creator_id": "6812345678901234567", "handle": "nightowl.cooks",
         "room_id": "7301234567890123456", "title": "ramen at midnight", "name": None, "state": "completed",
         "failure": None, "live_started_at": MOMENT, "detected_at": MOMENT, "started_at": MOMENT,
-        "first_committed_at": MOMENT, "ended_at": ENDED, "stop_requested": False, "pinned": False,
+        "first_committed_at": MOMENT, "ended_at": ENDED, "stop_requested": False, "can_retry": False, "pinned": False,
         "deleted_at": None, "cost_usd": 0.04, "bytes": 812_345_678, "duration": 5391.2, "has_preview": False,
         "parts": [PART],
     },

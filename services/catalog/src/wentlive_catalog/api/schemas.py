@@ -67,6 +67,8 @@ class RecordingOut(Output):
     """When there was something to watch for the first time."""
     ended_at: UtcDatetime | None
     stop_requested: bool
+    can_retry: bool
+    """It failed, or something of it was left open at its end: `retryRecording` is for it."""
     pinned: bool
     """Retention leaves it alone."""
     deleted_at: UtcDatetime | None
@@ -114,7 +116,7 @@ def recording_out(recording: Recording) -> RecordingOut:
     return RecordingOut(
         **recording.model_dump(include=_SHOWN), started_at=recording.started_at,
         first_committed_at=min(committed, default=None), stop_requested=recording.stop_request is not None,
-        bytes=recording.bytes, duration=recording.duration, cost_usd=recording.cost_usd,
+        can_retry=recording.retryable, bytes=recording.bytes, duration=recording.duration, cost_usd=recording.cost_usd,
         has_preview=recording.preview is not None,
         parts=[part_out(part) for part in recording.parts],
     )  # fmt: skip

@@ -118,6 +118,10 @@ class Creator(Model):
         """The live that was heard of last, over or not."""
         return max(self.broadcasts, key=lambda b: (b.at, b.room_id), default=None)
 
+    def is_on(self, room_id: str) -> bool:
+        """Whether this live goes on, as far as was heard."""
+        return any(broadcast.room_id == room_id and broadcast.state != "over" for broadcast in self.broadcasts)
+
     @property
     def status(self) -> CreatorStatus:
         if self.restriction and self.restriction.at >= self._proof_of_access():

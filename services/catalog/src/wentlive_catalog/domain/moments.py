@@ -10,16 +10,19 @@ from wentlive_common.events import (
     RecordingFailed,
     RecordingPartClosed,
     RecordingPartOpened,
+    RecordingRecovering,
     RecordingRequested,
     RecordingStarted,
 )
 from wentlive_common.model import AttemptNumber, Model, Sequence, UtcDatetime, part_name
 
-EventStep = Literal["requested", "started", "part_opened", "part_closed", "completed", "failed"]
+EventStep = Literal["requested", "started", "part_opened", "part_closed", "completed", "failed", "recovering"]
+"""`recovering`: it had ended, and is tried again."""
 
 STEPS: dict[type[RecordingData], EventStep] = {
     RecordingRequested: "requested", RecordingStarted: "started", RecordingPartOpened: "part_opened",
     RecordingPartClosed: "part_closed", RecordingCompleted: "completed", RecordingFailed: "failed",
+    RecordingRecovering: "recovering",
 }  # fmt: skip
 FIRST, LAST = 100, 300
 """So many of the first and of the last are kept: a live that broke hundreds of times is not told break by break."""

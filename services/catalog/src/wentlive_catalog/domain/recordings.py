@@ -54,6 +54,13 @@ class StopRequest(Model):
     at: UtcDatetime
 
 
+class RetryRequest(Model):
+    by: str
+    at: UtcDatetime
+    sequence: int
+    """Of the end that was not wanted."""
+
+
 class Bill(Model):
     """What one container took, as far as it is known: nothing of it is final before it is gone."""
 
@@ -83,6 +90,8 @@ class Recording(Model):
     """Why it is not recorded at the moment."""
     parts: tuple[Part, ...] = ()
     stop_request: StopRequest | None = None
+    retry_request: RetryRequest | None = None
+    """The latest wish to try it again."""
     name: str | None = None
     """What people call it, where that is not the live's title."""
     pinned: bool = False
@@ -103,6 +112,21 @@ class Recording(Model):
     @property
     def over(self) -> bool:
         return self.state in OVER
+
+    @property
+    def left_open(self) -> bool:
+        """Whether there is something to watch that was not made a standard MP4 in the end."""
+        return self.over and any(part.report.state == "open" for part in self.watchable_parts)
+
+    @property
+    def retryable(self) -> bool:
+        """Whether it ended badly. One that was made from storage alone has no end that anybody told of."""
+        return self.sequence > 0 and (self.state == "failed" or self.left_open)
+
+    @property
+    def retrying(self) -> bool:
+        """Somebody wants it tried again, and nothing came of it yet."""
+        return self.over and self.retry_request is not None and self.retry_request.sequence == self.sequence
 
     @property
     def shown_title(self) -> str:
@@ -184,6 +208,14 @@ def stop_requested(recording: Recording, by: str, now: UtcDatetime) -> Recording
     return recording.model_copy(update={"stop_request": StopRequest(by=by, at=now)})
 
 
+def retry_requested(recording: Recording, by: str, now: UtcDatetime) -> Recording:
+    """Notes the wish. A stop that was asked of one that failed came too late, and is none for what comes now."""
+    update: dict[str, object] = {"retry_request": RetryRequest(by=by, at=now, sequence=recording.sequence)}
+    if recording.state == "failed":
+        update["stop_request"] = None
+    return recording.model_copy(update=update)
+
+
 def renamed(recording: Recording, name: str | None) -> Recording:
     return recording.model_copy(update={"name": name or None})
 
@@ -260,8 +292,8 @@ def _newer_head(known: Recording, told: Recording) -> Recording:
 
 
 _NOT_TOLD = (
-    "parts", "stop_request", "name", "pinned", "deleted_at", "deleted_by", "erased_at", "leftover", "bills",
-    "moments", "version",
+    "parts", "stop_request", "retry_request", "name", "pinned", "deleted_at", "deleted_by", "erased_at", "leftover",
+    "bills", "moments", "version",
 )  # fmt: skip
 """What is not the orchestrator's to say."""
 

@@ -61,7 +61,7 @@ RIGHTS: Mapping[str, Right] = {
     "listRecordings": SEE, "getRecording": SEE, "getTimeline": SEE, "listParts": SEE, "getPart": SEE,
     "getPlaylist": SEE, "getInitSegment": SEE, "getPoster": SEE, "getPreview": SEE, "getStoryboard": SEE,
     "getStoryboardTrack": SEE, "downloadPart": SEE, "playPart": SEE, "getClip": SEE, "signPart": SEE,
-    "updateRecording": RECORD, "stopRecording": RECORD, "deleteRecording": RECORD,
+    "updateRecording": RECORD, "stopRecording": RECORD, "retryRecording": RECORD, "deleteRecording": RECORD,
     "restoreRecording": RECORD, "changeRecordings": RECORD,
     # Being told
     "listTargets": FOLLOW, "createTarget": FOLLOW, "updateTarget": FOLLOW, "deleteTarget": FOLLOW, "tryTarget": FOLLOW,

@@ -8,7 +8,7 @@ from wentlive_common.model import AttemptNumber, Model, UtcDatetime
 from wentlive_catalog.domain.moments import EventStep
 from wentlive_catalog.domain.recordings import Recording
 
-Step = EventStep | Literal["live_began", "detected", "first_seen", "stop_asked", "deleted"]
+Step = EventStep | Literal["live_began", "detected", "first_seen", "stop_asked", "retry_asked", "deleted"]
 """`first_seen`: there was something to watch for the first time."""
 
 
@@ -38,5 +38,7 @@ def _known(recording: Recording) -> Iterator[TimelineMoment]:
         yield TimelineMoment(at=at, what="first_seen", attempt=part.attempt, part=part.name)
     if asked := recording.stop_request:
         yield TimelineMoment(at=asked.at, what="stop_asked", by=asked.by)
+    if again := recording.retry_request:
+        yield TimelineMoment(at=again.at, what="retry_asked", by=again.by)
     if recording.deleted_at:
         yield TimelineMoment(at=recording.deleted_at, what="deleted", by=recording.deleted_by)

@@ -104,6 +104,12 @@ async def stop(request: Request, recording_id: RecordingId, asker: Asker, here: 
     return templates.page("_stream_recording.html", card=card)
 
 
+@router.post("/recordings/{recording_id}/retry", operation_id="retryRecording")
+async def retry(recording_id: RecordingId, asker: Asker, here: Here) -> Response:
+    await here.keeping.retry(recording_id, asker)
+    return RedirectResponse(f"/recordings/{recording_id}", status_code=303)
+
+
 @router.get("/recordings/{recording_id}/parts/{part}/download", operation_id="downloadPart")
 async def download(recording: WantedRecording, part: PartName, here: Here) -> Response:
     link = await here.playback.link(recording, part, "video", DOWNLOAD_LIFETIME, download=True)

@@ -20,6 +20,13 @@ class Card:
     recording: Recording
     creator: Creator
 
+    @property
+    def worth_a_retry(self) -> bool:
+        """More can be had: the live goes on, or parts can be closed."""
+        recording = self.recording
+        more = recording.left_open or self.creator.is_on(recording.room_id)
+        return recording.retryable and more and not recording.deleted_at
+
 
 @dataclass(frozen=True, slots=True)
 class Home:

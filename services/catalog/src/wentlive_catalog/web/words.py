@@ -58,6 +58,9 @@ RECORDING_STATE: dict[RecordingState, str] = {
     "failed": "Failed",
 }
 
+RETRY = "Try again"
+RETRY_ASKED = "Asked to try this again."
+
 HUES = 8
 
 
@@ -126,7 +129,8 @@ def picture(recording: Recording) -> str | None:
 
 def state_hint(recording: Recording) -> str:
     if recording.over:
-        return recording.trouble or ""
+        asked = RETRY_ASKED if recording.retrying else ""
+        return " ".join(filter(None, (asked, recording.trouble)))
     if recording.stop_request and recording.state != "finishing":
         return "You asked to stop; the recorder is finishing."
     if recording.state == "recovering" and not recording.bytes:

@@ -1,10 +1,9 @@
 """What a recording is and how it moves: frozen state and pure decisions, nothing that waits or talks."""
 
+from wentlive_orchestrator.domain.commands import accepts, command_for, overdue
 from wentlive_orchestrator.domain.decisions import (
     Change,
-    accepts,
     attempt_due,
-    command_for,
     on_attempt_gone,
     on_attempt_lost,
     on_attempt_planned,
@@ -13,11 +12,11 @@ from wentlive_orchestrator.domain.decisions import (
     on_broadcast_ended,
     on_broadcast_seen,
     on_report,
+    on_retry_requested,
     on_start_held_up,
     on_stop_requested,
     on_time,
     open_recording,
-    overdue,
 )
 from wentlive_orchestrator.domain.policy import Policy
 from wentlive_orchestrator.domain.recording import Attempt, Bill, Recording, attempt_name, named_attempt
@@ -54,6 +53,7 @@ __all__ = [
     "on_broadcast_ended",
     "on_broadcast_seen",
     "on_report",
+    "on_retry_requested",
     "on_start_held_up",
     "on_stop_requested",
     "on_time",

@@ -6,7 +6,7 @@ requested, what did the attempts report), so that the order in which facts arriv
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from wentlive_common.events import EventData
 from wentlive_common.events.broadcast import BroadcastData, BroadcastWentLive
@@ -14,6 +14,7 @@ from wentlive_common.events.recording import (
     RecordingCompleted,
     RecordingData,
     RecordingFailed,
+    RecordingRecovering,
     RecordingRequested,
     RecordingStarted,
     RecordingState,
@@ -21,6 +22,7 @@ from wentlive_common.events.recording import (
 from wentlive_common.job import Report
 from wentlive_common.model import blob_prefix
 
+from wentlive_orchestrator.domain.commands import accepts
 from wentlive_orchestrator.domain.parts import merged, news, with_salvaged
 from wentlive_orchestrator.domain.policy import Policy
 from wentlive_orchestrator.domain.recording import MAX_REASON_CHARS, Attempt, Recording, attempt_name
@@ -28,6 +30,8 @@ from wentlive_orchestrator.domain.usage import PriceTable, billed, created_event
 
 MOST_ATTEMPTS = 500
 """However fruitful: beyond this something restarts recorders for no good reason."""
+MOST_RETRIED = 4 * MOST_ATTEMPTS
+"""With so many attempts behind it a recording is not tried again: each is kept, and what is kept is bounded."""
 
 News = tuple[type[RecordingData], dict[str, Any]]
 
@@ -59,10 +63,8 @@ def open_recording(recording_id: str, seen: BroadcastWentLive) -> Change:
 
 def on_broadcast_seen(recording: Recording, seen: BroadcastData, now: datetime, policy: Policy) -> Change:
     """The watcher saw it live (went live, paused, resumed). Only a newer change opens a closed broadcast again."""
-    if recording.terminal:
-        return Change(recording)
     newer = seen.sequence > recording.broadcast_sequence
-    if not newer and not recording.broadcast_open:
+    if not newer and (recording.terminal or not recording.broadcast_open):
         return Change(recording)
     facts: dict[str, Any] = {"live_seen_at": max(recording.live_seen_at, seen.at)}
     if newer:
@@ -72,20 +74,48 @@ def on_broadcast_seen(recording: Recording, seen: BroadcastData, now: datetime, 
     if isinstance(seen, BroadcastWentLive):
         # For the attempts to come; one that records goes on as it began.
         facts["quality"] = seen.quality
-    return _resolved(recording.model_copy(update=facts), [], now, policy)
+    return _noted(recording, facts, now, policy)
 
 
 def on_broadcast_ended(recording: Recording, seen: BroadcastData, now: datetime, policy: Policy) -> Change:
-    if recording.terminal or seen.sequence <= recording.broadcast_sequence:
+    if seen.sequence <= recording.broadcast_sequence:
         return Change(recording)
-    ended = {"broadcast_sequence": seen.sequence, "broadcast_ended_at": seen.at}
-    return _resolved(recording.model_copy(update=ended), [], now, policy)
+    return _noted(recording, {"broadcast_sequence": seen.sequence, "broadcast_ended_at": seen.at}, now, policy)
+
+
+def _noted(recording: Recording, facts: dict[str, Any], now: datetime, policy: Policy) -> Change:
+    """Of the live; it moves no recording that is over, but whoever tries that again must know."""
+    noted = recording.model_copy(update=facts)
+    return Change(noted) if recording.terminal else _resolved(noted, [], now, policy)
 
 
 def on_stop_requested(recording: Recording, now: datetime, policy: Policy) -> Change:
     if recording.terminal or recording.stop_requested:
         return Change(recording)
     return _resolved(recording.model_copy(update={"stop_requested_at": now}), [], now, policy)
+
+
+def on_retry_requested(recording: Recording, ended_sequence: int, now: datetime, policy: Policy) -> Change:
+    """Undoes the end of this number when more can be had of the live or of what was left open, and counts anew."""
+    unknown = not recording.terminal or ended_sequence != recording.sequence
+    if unknown or len(recording.attempts) >= MOST_RETRIED:
+        return Change(recording)
+    forgiven = {
+        "attempts": tuple(attempt.model_copy(update=_hope(attempt)) for attempt in recording.attempts),
+        "forgiven": len(recording.attempts),
+        "failure": None,
+        "waiting": None,
+    }
+    anew = recording.model_copy(update=forgiven)
+    state = _state_of(anew, now, policy)
+    if state in ("completed", "failed"):
+        return Change(recording)
+    return _told(anew.model_copy(update={"state": state}), [(RecordingRecovering, {})])
+
+
+def _hope(attempt: Attempt) -> dict[str, Any]:
+    """What could not be closed may be by now; what was not there stays away."""
+    return {"lost_causes": tuple(cause for cause in attempt.lost_causes if cause.why is None)}
 
 
 def attempt_due(recording: Recording, now: datetime, policy: Policy) -> bool:
@@ -140,16 +170,6 @@ def on_attempt_started(recording: Recording, number: int, runtime: dict[str, Any
     started = attempt.model_copy(update=update)
     events = () if attempt.runtime is not None else (created_event(recording, started, now),)
     return Change(recording.with_attempt(started), events)
-
-
-def accepts(recording: Recording, attempt: Attempt, report: Report) -> bool:
-    """Whether a report is of use: from the active attempt, a repeated last one, or what a lost one committed."""
-    if attempt.active:
-        return True
-    if attempt.state == "done":
-        # Its last report again, because the answer was lost. Anything else is a second start that must leave.
-        return report.state == "done"
-    return not recording.terminal
 
 
 def on_report(recording: Recording, number: int, report: Report, now: datetime, policy: Policy) -> Change:
@@ -222,45 +242,6 @@ def on_time(recording: Recording, now: datetime, policy: Policy) -> Change:
     return Change(recording) if recording.terminal else _resolved(recording, [], now, policy)
 
 
-def command_for(
-    recording: Recording, attempt: Attempt, now: datetime, policy: Policy
-) -> Literal["continue", "finish", "abandon"]:
-    if attempt.state == "lost":
-        return "abandon"
-    if attempt.task == "salvage":
-        return "continue"  # it ends by itself, and soon
-    since = _finish_since(recording, policy)
-    return "finish" if since and now >= since else "continue"
-
-
-def overdue(recording: Recording, attempt: Attempt, now: datetime, listening_since: datetime, policy: Policy) -> str:
-    """Why the active attempt must be given up, or nothing.
-
-    Silence counts from `listening_since` at the earliest: while nobody listened, nobody could be heard.
-    """
-    silent = now - max(attempt.heard_at, listening_since)
-    if attempt.last_report_at is None and silent >= timedelta(seconds=policy.start_timeout):
-        return f"The recorder did not report within {policy.start_timeout:g} s of its start."
-    if silent >= timedelta(seconds=policy.report_timeout):
-        return f"The recorder has not reported for {policy.report_timeout:g} s."
-    if attempt.task == "salvage":
-        late = now - max(attempt.created_at, listening_since) >= timedelta(seconds=policy.salvage_timeout)
-        return f"The recorder did not close what was left open within {policy.salvage_timeout:g} s." if late else ""
-    since = _finish_since(recording, policy)
-    if since and now - max(since, listening_since) >= timedelta(seconds=policy.finish_timeout):
-        return f"The recorder did not finish within {policy.finish_timeout:g} s."
-    return ""
-
-
-def _finish_since(recording: Recording, policy: Policy) -> datetime | None:
-    """From when on the recorder is told to finish."""
-    if recording.stop_requested_at:
-        return recording.stop_requested_at
-    if recording.broadcast_ended_at:
-        return recording.broadcast_ended_at + timedelta(seconds=policy.drain)
-    return None
-
-
 def _resolved(recording: Recording, tellings: Sequence[News], now: datetime, policy: Policy) -> Change:
     state = _state_of(recording, now, policy)
     update: dict[str, Any] = {"state": state}
@@ -288,7 +269,7 @@ def _salvage_pending(recording: Recording, now: datetime, policy: Policy) -> boo
 
 def _salvageable(recording: Recording, policy: Policy) -> bool:
     left = len(recording.salvages) < policy.salvage_attempts
-    return recording.has_open_parts and left and len(recording.attempts) < MOST_ATTEMPTS + policy.salvage_attempts
+    return recording.has_open_parts and left and len(recording.counted) < MOST_ATTEMPTS + policy.salvage_attempts
 
 
 def _state_while_idle(recording: Recording, now: datetime, policy: Policy) -> RecordingState:
@@ -299,14 +280,16 @@ def _state_while_idle(recording: Recording, now: datetime, policy: Policy) -> Re
     last = recording.last_try
     if last is None:
         return "requested"
+    if last.number <= recording.forgiven:
+        return "recovering"
     if last.outcome == "ended" and last.over_at:
         believed = _end_believed(recording, last.over_at, now, policy)
         if believed is None:
             return "finishing"
         if believed:
             return "completed" if recording.committed_parts else "failed"
-    exhausted = _fruitless(recording.attempts, policy) >= policy.max_attempts
-    return "failed" if exhausted or len(recording.attempts) >= MOST_ATTEMPTS else "recovering"
+    exhausted = _fruitless(recording.counted, policy) >= policy.max_attempts
+    return "failed" if exhausted or len(recording.counted) >= MOST_ATTEMPTS else "recovering"
 
 
 def _state_while_active(recording: Recording, attempt: Attempt) -> RecordingState:
@@ -327,7 +310,7 @@ def _end_believed(recording: Recording, over_at: datetime, now: datetime, policy
 
 
 def _backoff(recording: Recording, policy: Policy) -> timedelta:
-    return policy.backoff_after(_fruitless(recording.attempts, policy))
+    return policy.backoff_after(_fruitless(recording.counted, policy))
 
 
 def _fruitless(attempts: Sequence[Attempt], policy: Policy) -> int:
@@ -361,7 +344,7 @@ def _failure(recording: Recording, now: datetime, policy: Policy) -> str:
     believed = last.outcome == "ended" and last.over_at and _end_believed(recording, last.over_at, now, policy)
     if believed or not recording.broadcast_open:
         return f"The live ended before anything was recorded.{why}"
-    return f"Gave up after {len(recording.attempts)} attempts.{why}"
+    return f"Gave up after {len(recording.counted)} attempts.{why}"
 
 
 def _told(recording: Recording, tellings: Sequence[News]) -> Change:

@@ -129,6 +129,8 @@ class Recording(Model):
     sequence: int = Field(default=0, ge=0)
     blob_prefix: BlobName
     attempts: tuple[Attempt, ...] = ()
+    forgiven: int = Field(default=0, ge=0)
+    """So many of the attempts were over when somebody wanted it tried again: they count against it no more."""
     failure: str | None = None
     waiting: str | None = None
     """Why no recorder may be started for it now."""
@@ -162,6 +164,11 @@ class Recording(Model):
         return self.attempts[-1] if self.attempts else None
 
     @property
+    def counted(self) -> tuple[Attempt, ...]:
+        """The attempts since somebody wanted it tried again: all limits are for them."""
+        return self.attempts[self.forgiven :]
+
+    @property
     def last_try(self) -> Attempt | None:
         """The last attempt at the live itself."""
         return next((attempt for attempt in reversed(self.attempts) if attempt.task == "record"), None)
@@ -173,13 +180,13 @@ class Recording(Model):
     @property
     def salvages(self) -> tuple[Attempt, ...]:
         """The attempts to close what is open, since the live was recorded last. There was room for each of them."""
-        latest = takewhile(lambda attempt: attempt.task == "salvage", reversed(self.attempts))
+        latest = takewhile(lambda attempt: attempt.task == "salvage", reversed(self.counted))
         return tuple(attempt for attempt in latest if not attempt.refused)
 
     @property
     def refusals(self) -> int:
         """How many of the last attempts in a row there was no room for."""
-        return sum(1 for _ in takewhile(lambda attempt: attempt.refused, reversed(self.attempts)))
+        return sum(1 for _ in takewhile(lambda attempt: attempt.refused, reversed(self.counted)))
 
     @property
     def trouble(self) -> str | None:
