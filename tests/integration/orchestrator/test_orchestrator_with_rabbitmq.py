@@ -11,10 +11,13 @@ from wentlive_common.events import (
     BroadcastEnded,
     BroadcastWentLive,
     RecordingCompleted,
+    RecordingFailed,
     RecordingPartClosed,
     RecordingPartOpened,
     RecordingProgressed,
+    RecordingRecovering,
     RecordingRequested,
+    RecordingRetryRequested,
     RecordingStarted,
     RecordingStopRequested,
     new_event,
@@ -27,6 +30,8 @@ TOLD = (
     RecordingProgressed,
     RecordingPartClosed,
     RecordingCompleted,
+    RecordingFailed,
+    RecordingRecovering,
 )
 
 
@@ -109,4 +114,40 @@ async def test_a_stop_is_passed_on_to_the_recorder(orchestrator, peers, vhost_ur
     await peers.bus.publish(new_event(stop, "catalog"))
     await peers.until(lambda: "completed" in peers.kinds())
     assert orchestrator.only().attempts[0].outcome == "stopped"
+    assert await asyncio.to_thread(orchestrator.terminate) == 0
+
+
+async def test_what_failed_is_tried_again_while_the_live_goes_on_and_completes(orchestrator, peers, vhost_url):
+    orchestrator.amqp_url = vhost_url
+    await peers.bus.subscribe(f"test.{peers.room}", TOLD, peers.hear)
+    prefix = "WENTLIVE_ORCHESTRATOR_POLICY__"
+    orchestrator.start(**{f"{prefix}MAX_ATTEMPTS": "1", f"{prefix}STEADY_MEDIA": "1000"})
+    await peers.until(lambda: subscribed(orchestrator))
+    await peers.say(BroadcastWentLive)
+    await peers.until(lambda: "part_opened" in peers.kinds())
+    (orchestrator.control / "crash").touch()
+    await peers.until(lambda: "failed" in peers.kinds())
+    failed = orchestrator.only()
+    assert (failed.state, failed.broadcast_open) == ("failed", True)
+
+    wish = RecordingRetryRequested(
+        recording_id=failed.recording_id, ended_sequence=failed.sequence, requested_by="admin"
+    )
+    for _ in range(2):
+        await peers.bus.publish(new_event(wish, "catalog"))
+    await peers.until(lambda: orchestrator.only().state == "recording")
+    assert len(await asyncio.to_thread(orchestrator.recorders)) == 1
+    orchestrator.end_live()
+    await peers.until(lambda: orchestrator.only().active_attempt is None)
+    await peers.say(BroadcastEnded, 2)
+    await peers.until(lambda: "completed" in peers.kinds())
+
+    recording = orchestrator.only()
+    assert [attempt.task for attempt in recording.attempts] == ["record", "salvage", "record"]
+    assert [part.state for part in recording.committed_parts] == ["closed", "closed"]
+    ends = [kind for kind in peers.kinds() if kind in ("failed", "recovering", "completed")]
+    assert ends == ["failed", "recovering", "completed"]
+    assert len(peers.kinds()) == recording.sequence, "no number is missing"
+    await peers.until(lambda: orchestrator.only().settled)
+    assert await asyncio.to_thread(orchestrator.recorders) == []
     assert await asyncio.to_thread(orchestrator.terminate) == 0

@@ -375,7 +375,7 @@ class OrchestratorMachine(RuleBasedStateMachine):
         self.change(recording, lambda r, now: on_broadcast_ended(r, seen, now, POLICY))
 
     def check_told(self):
-        """Each end once, as often as it was tried again and once more, and each container that ever ran with its bill."""
+        """An end for each recording and for each time it was tried again, and each container with its bill."""
         events = [event.data for event in self.run(self.store.pending(100_000))]
         ends = Counter(e.recording_id for e in events if isinstance(e, RecordingCompleted | RecordingFailed))
         again = Counter(e.recording_id for e in events if isinstance(e, RecordingRecovering))
