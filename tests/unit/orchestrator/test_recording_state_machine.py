@@ -245,9 +245,18 @@ class RecordingMachine(RuleBasedStateMachine):
         assert domain.Recording.model_validate_json(recording.model_dump_json(exclude_none=True)) == recording
 
     def teardown(self):
-        """With every recorder dying and the watcher gone, it ends."""
+        """With every recorder dying and the watcher gone, it ends; and once more when the live came back since."""
         if not hasattr(self, "recording"):
             return
+        self.run_out()
+        self.watcher_sees_a_change()
+        self.retried(0)
+        self.run_out()
+        self.an_end_is_told_once_and_last_with_its_reason_until_it_is_tried_again()
+        self.it_gives_up_after_so_many_attempts_since_it_was_tried_again()
+        self.it_ends_only_when_its_parts_are_closed_or_given_up()
+
+    def run_out(self):
         for _ in range(200):
             if self.recording.terminal:
                 return
