@@ -114,7 +114,7 @@ async def test_the_library_is_put_in_order_and_a_link_is_given_and_taken(visit: 
     await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Activity").click()
     await page.get_by_role("link", name="Failed", exact=True).click()
     await page.locator(".job-why").get_by_text("TikTok sent a page instead of video").wait_for()
-    await page.get_by_role("button", name="Try again").click()
+    await page.get_by_role("button", name="Look again").click()
     await page.get_by_role("link", name="Running").wait_for()
 
     # A link: opened by somebody who is nobody here, then taken back.

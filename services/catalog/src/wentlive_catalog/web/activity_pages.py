@@ -45,11 +45,6 @@ class Job:
     def containers_gone(self) -> int:
         return sum(bill.gone_at is not None for bill in self.recording.bills)
 
-    @property
-    def can_retry(self) -> bool:
-        """Whoever is live still is recorded anew when the watcher looks again."""
-        return self.recording.state == "failed"
-
 
 @router.get("/activity", operation_id="showActivity")
 async def activity_page(asker: Asker, here: Here, show: Show = "running") -> HTMLResponse:
