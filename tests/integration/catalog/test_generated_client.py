@@ -32,10 +32,10 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
         file, MetaType.NONE, document_source=DOCUMENT, file_encoding="utf-8", overwrite=True,
         output_path=folder / PACKAGE,
     )  # fmt: skip
-    # A playlist, a media segment and a feed are no JSON: a client fetches those by their address.
+    # A playlist, a media segment, a clip and a feed are no JSON: a client fetches those by their address.
     complaints = [complaint.detail or "" for complaint in generate(config=config)]
     assert [complaint for complaint in complaints if "Unsupported content_type" not in complaint] == []
-    assert len(complaints) == 3
+    assert len(complaints) == 4
     sys.path.insert(0, str(folder))
     yield PACKAGE
     sys.path.remove(str(folder))
