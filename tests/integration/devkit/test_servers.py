@@ -17,7 +17,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from pymongo import AsyncMongoClient
 from wentlive_common.ids import new_ulid
 from wentlive_devkit.servers import AzuriteServer, MongoServer, RabbitMqNode, ServerFailed
-from wentlive_devkit.servers.ports import free_port, free_ports, listening
+from wentlive_devkit.servers.ports import claimed, free_port, free_ports, listening
 from wentlive_devkit.servers.process import ChildProcess, tail
 
 GONE_SECONDS = 10.0
@@ -230,6 +230,15 @@ class TestChildProcess:
         with pytest.raises(ServerFailed, match="ended with exit code 1"):
             await orphan.wait_ready(never, within=10)
         await orphan.stop()
+
+
+def test_a_port_is_claimed_by_one_run_at_a_time() -> None:
+    """Two that begin together both find it free: the second must not take it too."""
+    port = free_port()
+    with claimed(port) as first, claimed(port) as second:
+        assert (first, second) == (True, False)
+    with claimed(port) as again:
+        assert again
 
 
 async def never() -> bool:

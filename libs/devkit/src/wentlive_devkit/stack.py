@@ -20,12 +20,13 @@ from wentlive_devkit.configuration import Addresses, environment, write_secrets
 from wentlive_devkit.folder import locked_folder
 from wentlive_devkit.leftovers import RUN_MARK, end_marked_processes
 from wentlive_devkit.servers import AzuriteServer, RabbitMqNode
-from wentlive_devkit.servers.ports import HOST, can_listen, free_port, kept_port
+from wentlive_devkit.servers.ports import HOST, can_listen, claimed, free_port, kept_port
 from wentlive_devkit.servers.process import ChildProcess
 from wentlive_devkit.supervisor import Supervised, SupervisedService, keep_running
 
 log = structlog.get_logger(__name__)
 
+USUAL_PORT = 8080
 SIMULATOR_READY_SECONDS = 60.0
 AZURE_PACE = '{"create": 0.3, "pull": 0.5, "start": 0.5, "delete": 1.5}'
 """Quicker than Azure, so that a demo is not spent waiting, yet slow enough to be seen."""
@@ -83,7 +84,7 @@ class Stack:
         tiktok = await self._start_tiktok(resources) if self.options.scenario else None
         arm = await self._start_azure(resources) if self.options.runtime == "aci" else None
         self.addresses = Addresses(
-            catalog_port=self._catalog_port(),
+            catalog_port=self._catalog_port(resources),
             # Recorders that outlived the last run report to where they did.
             orchestrator_port=kept_port(folder / "orchestrator.port"),
             watcher_port=free_port(),
@@ -132,11 +133,11 @@ class Stack:
         await asyncio.gather(*(service.start() for service in self.services.values()))
         await resources.enter_async_context(_watched([*self._supervised, *self.services.values()]))
 
-    def _catalog_port(self) -> int:
+    def _catalog_port(self, resources: AsyncExitStack) -> int:
         wanted = self.options.port
         if wanted is not None and not can_listen(wanted):
             raise Conflict(f"Port {wanted} is in use: stop what holds it, or choose another by --port.")
-        return wanted or (8080 if can_listen(8080) else free_port())
+        return wanted or (USUAL_PORT if resources.enter_context(claimed(USUAL_PORT)) else free_port())
 
     async def _sweep(self) -> None:
         left = await end_marked_processes(self.run)

@@ -1,9 +1,12 @@
 """Free loopback ports for servers that must be told their port before they start."""
 
 import asyncio
+import fcntl
 import random
 import socket
-from contextlib import ExitStack
+import tempfile
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -46,6 +49,13 @@ def kept_port(note: Path) -> int:
     return port
 
 
+@contextmanager
+def claimed(port: int) -> Generator[bool]:
+    """Whether `port` is free and nobody else on this machine has claimed it: others may be about to listen on it."""
+    with ExitStack() as held:
+        yield can_listen(port) and _locked(port, held)
+
+
 def can_listen(port: int) -> bool:
     """Whether a server could open `port` now; connections of one that ended do not count."""
     with socket.socket() as probe:
@@ -65,6 +75,16 @@ async def listening(port: int) -> bool:
         return False
     writer.close()
     await writer.wait_closed()
+    return True
+
+
+def _locked(port: int, held: ExitStack) -> bool:
+    lock = Path(tempfile.gettempdir()) / f"wentlive-{port}.lock"
+    try:
+        fcntl.flock(held.enter_context(lock.open("w")), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    held.callback(lock.unlink, missing_ok=True)
     return True
 
 
