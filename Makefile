@@ -46,7 +46,7 @@ smoke: runtime ## Run the demo's story once, check all of it, print JSON (ARGS="
 	@$(RUN)/wentlive demo --once --json $(ARGS)
 
 test: develop rabbitmq azurite mongodb checkers ## Run every test, against real servers
-	@$(RUN)/pytest --numprocesses 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(RUN)/pytest --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
 
 torture: develop azurite checkers ## Misuse recorders for longer than the tests do: 200 kills, storage away for 5 minutes
 	@WENTLIVE_TORTURE=long $(RUN)/pytest tests/integration/recorder/test_torture.py tests/integration/recorder/test_violence.py $(PYTEST_ARGS)

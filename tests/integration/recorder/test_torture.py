@@ -35,8 +35,7 @@ from wentlive_devkit.tiktok import (
 )
 from wentlive_devkit.tiktok.ledger import Viewing
 
-# One worker endures it all: the ordeals share a minute and a half.
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("torture")]
+pytestmark = pytest.mark.timeout(900)
 
 MEDIA = MediaScript(width=180, height=320, fps=24, gop_s=2, loop_s=8, bitrate=200_000)
 LASTS = 13.5

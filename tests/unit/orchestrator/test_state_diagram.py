@@ -7,9 +7,6 @@ import pytest
 from wentlive_common.events.recording import RecordingState
 from wentlive_orchestrator.state_diagram import document, drawn
 
-pytestmark = pytest.mark.xdist_group("state_diagram")
-"""Drawing it takes a while: once is enough."""
-
 DOCUMENT = Path(__file__).parents[3] / "docs" / "recording-states.md"
 
 
